@@ -1,0 +1,109 @@
+# `make help` lists the verbs. Needs Python 3.11 or newer and make, nothing else.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
+# The first Python that is new enough and can make virtual environments.
+FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3 python /usr/bin/python3; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; done
+TEST_WORKERS ?= 2
+TEST_ARGS ?=
+BENCH_ARGS ?=
+
+.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill lock clean
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.stamp-run ## Start everything: database, service, workers, stand-in peers (http://127.0.0.1:8086)
+	@$(BIN)/eci-payments demo
+
+test: $(VENV)/.stamp-dev ## Run the tests (TEST_ARGS="-k word" for some of them)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(TEST_ARGS)
+
+check: format-check lint types contracts sizes ## All that CI runs: format, lint, types, import contracts, sizes, tests
+	@$(MAKE) --no-print-directory test
+
+format-check: $(VENV)/.stamp-dev
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.stamp-dev
+	$(BIN)/ruff check .
+
+types: $(VENV)/.stamp-dev
+	$(BIN)/mypy
+
+contracts: $(VENV)/.stamp-dev
+	$(BIN)/lint-imports --no-logo
+
+sizes: $(VENV)/.stamp-dev
+	$(BIN)/python tools/size_ratchet.py
+
+format: $(VENV)/.stamp-dev ## Format the code and mend what the linter can mend by itself
+	$(BIN)/ruff check --fix --exit-zero --quiet .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.stamp-dev ## Measure charges/s against pgbench on the same database (BENCH_ARGS)
+	@PYTHONPATH=tools $(BIN)/python -m bench $(BENCH_ARGS)
+
+chaos-kill: $(VENV)/.stamp-dev ## Kill serve and work 50 times under load (make test does it 5 times; CHAOS_KILLS, CHAOS_SEED)
+	CHAOS_KILLS=$${CHAOS_KILLS:-50} $(BIN)/python -m pytest -s tests/chaos/test_kill.py
+
+lock: ## Choose versions anew: writes requirements*.lock from pyproject.toml (needs uv on the PATH)
+	tools/lock.sh
+
+clean: ## Remove the environment and caches; data in ./.data stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+
+$(BIN)/python:
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then \
+		echo "Python 3.11 or newer with venv is needed and was not found: install it, or name it with make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$python"; \
+	"$$python" -m venv --clear $(VENV)
+
+# What runs the service; the tools for working on it come with the second stamp.
+$(VENV)/.stamp-run: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what the service runs on (once; a minute at most)"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.stamp-dev: requirements-dev.lock $(VENV)/.stamp-run
+	@echo "Installing the tools for tests and checks (once)"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# ---- The image, deployment and releases ----
+
+# A script that ends with 3 has said what it lacks: that is a skip, not a failure.
+OR_SKIP := || [ $$? -eq 3 ]
+
+.PHONY: image image-test deploy-check render release
+
+image: ## Build the image with docker, podman or buildah (IMAGE=name:tag)
+	@tools/image.sh $(IMAGE)
+
+image-test: ## Build the image without a registry and charge through it, unprivileged on a read-only root
+	@tools/image_test.sh $(OR_SKIP)
+
+deploy-check: $(VENV)/deploy/.stamp ## Check image file, Compose, manifests, rules with the strict tools that are here
+	@tools/deploy_check.sh $(VENV)/deploy/bin
+
+release: $(VENV)/.stamp-run $(VENV)/deploy/.stamp ## Make the wheel, its bill of materials (CycloneDX) and checksums in dist/
+	@tools/release.sh $(VENV)/deploy/bin
+
+render: ## Write k8s/ and the operator's rules anew from deploy/
+	@tools/render.sh $(OR_SKIP)
+
+# Tools of many dependencies, apart from all else. A machine that cannot have them skips what they do.
+$(VENV)/deploy/.stamp: requirements-deploy.lock | $(BIN)/python
+	@echo "Installing the tools for deployment checks (once)"
+	@$(BIN)/python -m venv --clear $(VENV)/deploy
+	@$(VENV)/deploy/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet \
+		install --require-hashes -r requirements-deploy.lock && touch $@ || echo "they cannot be had here"

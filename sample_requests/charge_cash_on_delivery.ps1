@@ -1,0 +1,10 @@
+# Take an order that is paid at the door: POST /v1/payments/charge
+param(
+    [string]$BaseUrl = "http://localhost:8086",
+    [string]$ApiKey = $env:API_KEY
+)
+$ErrorActionPreference = 'Stop'
+$headers = @{}
+if ($ApiKey) { $headers["Authorization"] = "Bearer $ApiKey" }
+$headers["Idempotency-Key"] = "sample-charge-cash-on-delivery"
+Invoke-RestMethod -Uri "$BaseUrl/v1/payments/charge" -Method Post -Headers $headers -Body (Get-Content -Raw "$PSScriptRoot/charge_cash_on_delivery.json") -ContentType "application/json" | ConvertTo-Json -Depth 8

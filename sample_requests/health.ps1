@@ -1,0 +1,9 @@
+# Health: GET /health
+param(
+    [string]$BaseUrl = "http://localhost:8086",
+    [string]$ApiKey = $env:API_KEY
+)
+$ErrorActionPreference = 'Stop'
+$headers = @{}
+if ($ApiKey) { $headers["Authorization"] = "Bearer $ApiKey" }
+Invoke-RestMethod -Uri "$BaseUrl/health" -Method Get -Headers $headers

@@ -1,0 +1,10 @@
+# A payment's refunds: GET /v1/payments/{PAYMENT_ID}/refunds
+param(
+    [Parameter(Mandatory = $true)][string]$PaymentId,
+    [string]$BaseUrl = "http://localhost:8086",
+    [string]$ApiKey = $env:API_KEY
+)
+$ErrorActionPreference = 'Stop'
+$headers = @{}
+if ($ApiKey) { $headers["Authorization"] = "Bearer $ApiKey" }
+Invoke-RestMethod -Uri "$BaseUrl/v1/payments/$PaymentId/refunds" -Method Get -Headers $headers | ConvertTo-Json -Depth 8

@@ -1,0 +1,231 @@
+"""Who may come in and how often, and what is written of those who came in vain: one object per process.
+
+Open mode, in which nobody needs a key, is for a service that only its own machine reaches and that has never had a
+key. It asks for a loopback name in Host, so that no web page can reach it under a name of its own (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from eci_payments.api.authentication import KeyRing, given_key, unauthorized
+from eci_payments.api.client_address import Network, client_address, is_loopback, limited_as
+from eci_payments.api.errors import WireError
+from eci_payments.api.limits import WINDOW_S, Limits, Subject, Verdict
+from eci_payments.api.principal import OPEN, Principal
+from eci_payments.api.scopes import NEEDED, operation, page_scope
+from eci_payments.api.trail import Trail
+from eci_payments.domain.ids import SINGLE_SHOP
+from eci_payments.store.admin_events import record
+from eci_payments.store.api_keys import note_used
+from eci_payments.store.rate_windows import add_used, forget_before
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+    from eci_payments.domain.api_keys import Scope as KeyScope
+    from eci_payments.store.admin_events import AdminEvent, Occurrence
+    from eci_payments.store.rate_windows import Place
+    from eci_payments.store.session import Database
+
+FLUSH_S = 0.5
+"""How late the trail and the sums of the rate limits are written; part of the limits' stated error."""
+USED_NOTED_S = 30.0
+"""How exact a key's last use is."""
+PRINCIPAL, VERDICT = "eci.principal", "eci.verdict"
+"""Where a request's scope holds who asks, and what the rate limit said."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRules:
+    """How an installation is guarded. Rates are requests per second, 0 for no limit."""
+
+    open_mode: bool = False
+    admin_port: int | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    rate_per_key: int = 0
+    rate_per_address: int = 0
+    concurrent: int = 2000
+
+
+@dataclass(slots=True)
+class Access:
+    """The door of one process."""
+
+    database: Database
+    rules: AccessRules
+    keys: KeyRing = field(init=False)
+    limits: Limits = field(default_factory=Limits)
+    trail: Trail = field(default_factory=Trail)
+    _running: Counter[Principal] = field(default_factory=Counter)
+    _running_all: int = 0
+    _used: set[tuple[int, str]] = field(default_factory=set)
+    _noted_at: float = field(default_factory=monotonic)
+    _flushing: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.keys = KeyRing(self.database)
+
+    def origin(self, scope: Scope) -> str | None:
+        """The client's address."""
+        return client_address(scope, self.rules.trusted_proxies)
+
+    async def admit(self, scope: Scope) -> Principal:
+        """Who asks. Raises WireError unauthorized, forbidden or rate_limited."""
+        if not self.rules.open_mode:
+            self._limit_address(scope)
+        text = given_key(scope)
+        page = page_scope(scope["path"])
+        if text is None:
+            if not self._is_admin_page(scope, page) and not await self._is_open(scope):
+                raise unauthorized("An API key is needed: Authorization: Bearer, or X-Api-Key.")
+            return OPEN
+        principal = await self._holder(text, scope)
+        self._limit_key(principal, scope)
+        if page is not None and not _may_see(principal, page, scope["path"]):
+            raise _forbidden(page)
+        return principal
+
+    async def identify(self, scope: Scope) -> Principal:
+        """Who asks for this operation, having been admitted. Raises WireError forbidden."""
+        principal: Principal = scope[PRINCIPAL]
+        needed = NEEDED.get(operation(scope))
+        if needed is None or needed not in principal.scopes:
+            raise _forbidden(needed)
+        return principal
+
+    @contextmanager
+    def running(self, principal: Principal) -> Iterator[None]:
+        """While a request runs. Raises WireError when too many do: of all, or of one key more than half of that."""
+        most = self.rules.concurrent
+        if self._running_all >= most:
+            raise WireError("busy", "Too many requests at once.", headers={"Retry-After": "1"})
+        if principal.key_id and self._running[principal] * 2 >= most:
+            detail = "Too many requests of this key at once."
+            raise WireError("rate_limited", detail, headers={"Retry-After": "1"})
+        self._running_all += 1
+        self._running[principal] += 1
+        try:
+            yield
+        finally:
+            self._running_all -= 1
+            self._running[principal] -= 1
+            if not self._running[principal]:
+                del self._running[principal]
+
+    def flush_soon(self) -> None:
+        """See to it that what was noted is written."""
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush_later())
+
+    async def close(self) -> None:
+        """Write what is left."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+        self._noted_at = -USED_NOTED_S
+        await self._flush()
+
+    async def _holder(self, text: str, scope: Scope) -> Principal:
+        found = self.keys.fresh(text) or await self.keys.find(text)
+        if found.principal is None:
+            scope["eci.why_not"] = found.why_not
+            raise unauthorized("The API key is not valid.")
+        return found.principal
+
+    async def _is_open(self, scope: Scope) -> bool:
+        if not self.rules.open_mode or not await self.keys.has_none():
+            return False
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+        name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
+        if not is_loopback(name):
+            raise WireError("forbidden", "Without API keys this service answers to localhost only.")
+        return True
+
+    def _is_admin_page(self, scope: Scope, page: KeyScope | None) -> bool:
+        port, server = self.rules.admin_port, scope.get("server")
+        return page is not None and port is not None and server is not None and server[1] == port
+
+    def _limit_address(self, scope: Scope) -> None:
+        client = scope.get("client")
+        if self.rules.rate_per_address and client:
+            self._take(_address_subject(client[0], self.rules.rate_per_address))
+
+    def _limit_key(self, principal: Principal, scope: Scope) -> None:
+        self._used.add((principal.merchant_id, principal.key_id))
+        if self.rules.rate_per_key:
+            scope[PRINCIPAL] = principal
+            scope[VERDICT] = self._take(_key_subject(principal, self.rules.rate_per_key))
+
+    def _take(self, subject: Subject) -> Verdict:
+        verdict = self.limits.take(subject)
+        if self.limits.has_untold:
+            self.flush_soon()
+        if not verdict.passes:
+            headers = verdict.headers() | {"Retry-After": str(verdict.reset_s)}
+            detail = f"More than {subject.limit} requests in {WINDOW_S} seconds."
+            raise WireError("rate_limited", detail, headers=headers)
+        return verdict
+
+    async def _flush_later(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            await self._flush()
+            if not self.trail and not self.limits.has_untold:
+                return
+
+    async def _flush(self) -> None:
+        events, untold = self.trail.taken(), self.limits.taken_untold()
+        try:
+            if events or untold:
+                await self._write(events, untold)
+            if self._used and monotonic() - self._noted_at >= USED_NOTED_S:
+                await self._note_used()
+        except Exception as error:  # noqa: BLE001 - it is kept, and written when the database is back
+            self.trail.put_back(events)
+            self.limits.put_back(untold)
+            log.warning("the trail is not written yet", extra={"error": type(error).__name__})
+            await asyncio.sleep(FLUSH_S)
+
+    async def _write(self, events: dict[AdminEvent, Occurrence], untold: dict[Place, int]) -> None:
+        async with self.database.write() as session:
+            if events:
+                await record(session, events)
+            sums = await add_used(session, untold) if untold else {}
+        self.limits.learn(sums)
+
+    async def _note_used(self) -> None:
+        used, self._used, self._noted_at = self._used, set(), monotonic()
+        async with self.database.write() as session:
+            await note_used(session, sorted(used))
+            await forget_before(session, self.limits.number - 1)
+
+
+@lru_cache(maxsize=4096)
+def _address_subject(address: str, rate: int) -> Subject:
+    return Subject(SINGLE_SHOP, f"address:{limited_as(address)}", rate * WINDOW_S)
+
+
+def _key_subject(principal: Principal, rate: int) -> Subject:
+    return Subject(principal.merchant_id, principal.actor, rate * WINDOW_S)
+
+
+def _may_see(principal: Principal, page: KeyScope, path: str) -> bool:
+    return page in principal.scopes and (path != "/metrics" or principal.merchant_id == SINGLE_SHOP)
+
+
+def _forbidden(needed: KeyScope | None) -> WireError:
+    """403, with the scope that was missing (RFC 6750, section 3.1)."""
+    named = f', scope="{needed}"' if needed else ""
+    challenge = f'Bearer realm="eci-payments", error="insufficient_scope"{named}'
+    detail = f"This needs a key with the scope {needed}." if needed else "No key may do this."
+    return WireError("forbidden", detail, headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,91 @@
+"""The app: every route, wrapped once."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from eci_payments.api.answering import refused
+from eci_payments.api.edge import methods_at, mutation_route, read_route
+from eci_payments.api.envelope import Envelope
+from eci_payments.api.errors import WireError
+from eci_payments.api.guard import Guard
+from eci_payments.api.openapi import document
+from eci_payments.api.routes import charging, delivering, listing, reading, returning
+from eci_payments.api.routes.pages import add_pages
+from eci_payments.api.routes.system import add_system_routes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from eci_payments.api.services import Services
+
+NOT_ALLOWED = 405
+
+
+def create_app(services: Services) -> FastAPI:
+    """The app over these services. It owns nothing: whoever built the services ends them."""
+    app = FastAPI(
+        title="ECI Payments", openapi_url=None, redirect_slashes=False, lifespan=_closing_the_door(services)
+    )
+    for mutation in (*charging.MUTATIONS, *returning.MUTATIONS, *delivering.MUTATIONS):
+        app.router.routes.append(mutation_route(mutation, services))
+    for read in (*reading.READS, *listing.READS):
+        app.router.routes.append(read_route(read, services))
+    add_system_routes(app, services)
+    add_pages(app)
+    _describe(app, services)
+    _answer_errors(app, services)
+    if services.access is not None:
+        app.add_middleware(Guard, access=services.access)
+    app.add_middleware(Envelope, services=services)
+    return app
+
+
+def _closing_the_door(services: Services) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if services.access is not None:
+            await services.access.close()
+
+    return lifespan
+
+
+def create_system_app(services: Services) -> FastAPI:
+    """Only what tells how a process is: for workers, which serve nobody's payments."""
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
+    add_system_routes(app, services)
+    _answer_errors(app, services)
+    app.add_middleware(Envelope, services=services)
+    return app
+
+
+def _describe(app: FastAPI, services: Services) -> None:
+    built: dict[str, Any] = {}
+
+    def openapi() -> dict[str, Any]:
+        if not built:
+            built.update(document(app, services))
+        return built
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to replace the document
+
+
+def _answer_errors(app: FastAPI, services: Services) -> None:
+    """What the router and the system routes raise; the api's own routes answer for themselves."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == NOT_ALLOWED:
+            allowed = ", ".join(methods_at(app.routes, request.scope["path"]))
+            error = HTTPException(NOT_ALLOWED, headers={"Allow": allowed})
+        return refused(error, request.scope, services.problem_base)
+
+    app.add_exception_handler(HTTPException, answer)
+    app.add_exception_handler(WireError, answer)

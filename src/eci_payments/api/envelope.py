@@ -1,0 +1,103 @@
+"""What every request and response has, whatever route takes it: plain ASGI around the whole app.
+
+A context (correlation id, trace), the headers that every response carries, HEAD as a GET without its body, the access
+log, the measures, and an answer for whatever goes wrong further in.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from eci_payments.api.answering import refused
+from eci_payments.observability.context import enter, of_headers
+from eci_payments.observability.logs import log_access
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from eci_payments.api.services import Services
+
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=31536000"),
+    (b"x-frame-options", b"DENY"),
+)
+"""On every response, unless a route says otherwise (OWASP ASVS 5.0, 3.4): nothing of ours is cached, framed, sniffed
+or read by other origins. There is no CORS header anywhere, so no browser lets another origin read or send JSON."""
+UNMATCHED = "unmatched"
+"""The route of a request that no route takes: paths are the callers' and have no bound."""
+
+
+class Envelope:
+    """Wraps the app. One `_Exchange` per request."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Any ASGI event; only HTTP requests are wrapped."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = perf_counter()
+        context = of_headers(scope["headers"])
+        enter(context)
+        exchange = _Exchange(scope, send, context.correlation_id)
+        try:
+            await self._app(exchange.scope, receive, exchange.send)
+        except Exception as error:
+            if exchange.status:
+                raise
+            await refused(error, scope, self._services.problem_base)(scope, receive, exchange.send)
+        finally:
+            self._note(exchange, perf_counter() - begun)
+
+    def _note(self, exchange: _Exchange, seconds: float) -> None:
+        scope, route = exchange.scope, exchange.route
+        self._services.metrics.request_ended(scope["method"], route, exchange.status, seconds)
+        client = scope.get("client")
+        log_access(
+            method=exchange.method,
+            route=route,
+            status=exchange.status,
+            duration_ms=seconds * 1000,
+            path=scope["path"],
+            client=client[0] if client else None,
+        )
+
+
+class _Exchange:
+    """One request with its response, as the wrapped app sees them."""
+
+    def __init__(self, scope: Scope, send: Send, correlation_id: str) -> None:
+        self.method: str = scope["method"]
+        self.bodiless = self.method == "HEAD"
+        self.scope: Scope = dict(scope, method="GET") if self.bodiless else scope
+        self.status = 0
+        self._send = send
+        self._correlation_id = correlation_id.encode()
+
+    @property
+    def route(self) -> str:
+        """The template of the route that took the request."""
+        return getattr(self.scope.get("route"), "path_format", None) or UNMATCHED
+
+    async def send(self, message: Message) -> None:
+        """Pass the response on, with what every response has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._added(message["headers"])]
+        elif self.bodiless:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    def _added(self, present: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        names = {name for name, _ in present}
+        headers = [header for header in ALWAYS if header[0] not in names]
+        return [(b"x-correlation-id", self._correlation_id), *headers]

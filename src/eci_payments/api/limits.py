@@ -1,0 +1,137 @@
+"""Rate limits over all processes, without a query on the way of a request.
+
+A subject (a key, an address) may do ``limit`` requests in any `WINDOW_S` seconds: what it did in this window, and
+of the window before the share that still lies within the last ten seconds. Only what was let through counts.
+
+Each process counts for itself, and every half second adds what it let through to a sum in the database, of which it
+then knows what all the others did. The error: with R processes, up to (R - 1) times what one of them lets through in
+the half second between two sums, and a twentieth of the limit per process, below which nothing is told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from time import time
+from typing import NamedTuple
+
+from eci_payments.store.rate_windows import Place
+
+WINDOW_S = 10
+KNOWN_MAX = 20_000
+"""Subjects that one process remembers; beyond it the oldest begin anew."""
+TOLD_FROM = 20
+"""A subject is told to the others from a twentieth of its limit on: small callers cost the database nothing."""
+
+
+class Subject(NamedTuple):
+    """Who is limited, and to how many requests in a window."""
+
+    merchant_id: int
+    name: str
+    limit: int
+
+
+@dataclass(slots=True)
+class _Count:
+    number: int
+    used: int = 0
+    before: int = 0
+    untold: int = 0
+
+
+class Verdict(NamedTuple):
+    """Whether a request may pass, and what the RateLimit header says of the next ones."""
+
+    passes: bool
+    limit: int
+    remaining: int
+    reset_s: int
+
+    def headers(self) -> dict[str, str]:
+        """As draft-ietf-httpapi-ratelimit-headers has them."""
+        return {
+            "RateLimit-Policy": f'"default";q={self.limit};w={WINDOW_S}',
+            "RateLimit": f'"default";r={self.remaining};t={self.reset_s}',
+        }
+
+
+class Limits:
+    """The counts of one process. ``clock`` is seconds since 1970: windows are the same everywhere."""
+
+    def __init__(self, clock: Callable[[], float] = time) -> None:
+        self._clock = clock
+        self._counts: dict[tuple[int, str], _Count] = {}
+        self._untold: Counter[Place] = Counter()
+
+    @property
+    def has_untold(self) -> bool:
+        """Whether there is something that the others should know."""
+        return bool(self._untold)
+
+    @property
+    def number(self) -> int:
+        """The window of this moment."""
+        return int(self._clock()) // WINDOW_S
+
+    def take(self, subject: Subject) -> Verdict:
+        """Count one request of this subject, if it may pass."""
+        now = self._clock()
+        number, into = divmod(now, WINDOW_S)
+        count = self._count((subject.merchant_id, subject.name), int(number))
+        used = count.used + count.before * (1 - into / WINDOW_S)
+        reset_s = ceil(WINDOW_S - into)
+        if used + 1 > subject.limit:
+            return Verdict(
+                passes=False, limit=subject.limit, remaining=0, reset_s=_wait_s(count, subject.limit, into)
+            )
+        count.used += 1
+        count.untold += 1
+        if count.used * TOLD_FROM >= subject.limit:
+            self._untold[subject.merchant_id, subject.name, count.number] += count.untold
+            count.untold = 0
+        return Verdict(
+            passes=True, limit=subject.limit, remaining=int(subject.limit - used - 1), reset_s=reset_s
+        )
+
+    def taken_untold(self) -> dict[Place, int]:
+        """What the others do not know yet; from now on it counts as told."""
+        untold, self._untold = self._untold, Counter()
+        return dict(untold)
+
+    def put_back(self, untold: Mapping[Place, int]) -> None:
+        """It could not be told after all."""
+        self._untold.update(untold)
+
+    def learn(self, sums: Mapping[Place, int]) -> None:
+        """What all processes together have let through."""
+        for (merchant_id, name, number), total in sums.items():
+            count = self._counts.get((merchant_id, name))
+            if count is None:
+                continue
+            untold = self._untold.get((merchant_id, name, number), 0)
+            if count.number == number:
+                count.used = max(count.used, total + untold + count.untold)
+            elif count.number == number + 1:
+                count.before = max(count.before, total + untold)
+
+    def _count(self, who: tuple[int, str], number: int) -> _Count:
+        count = self._counts.get(who)
+        if count is None:
+            while len(self._counts) >= KNOWN_MAX:
+                del self._counts[next(iter(self._counts))]
+            count = self._counts[who] = _Count(number)
+        elif count.number != number:
+            before = count.used if count.number == number - 1 else 0
+            count.number, count.used, count.before, count.untold = number, 0, before, 0
+        return count
+
+
+def _wait_s(count: _Count, limit: int, into: float) -> int:
+    """Whole seconds until one more passes, if nothing else is let through meanwhile."""
+    if count.used >= limit:
+        return ceil(WINDOW_S - into) + 1
+    share = (limit - 1 - count.used) / max(count.before, 1)
+    return max(1, ceil(WINDOW_S * (1 - share) - into))

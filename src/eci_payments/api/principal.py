@@ -1,0 +1,25 @@
+"""Who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eci_payments.domain.api_keys import EVERY_SCOPE, Scope
+from eci_payments.domain.ids import SINGLE_SHOP, MerchantId
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The merchant whose things they see, the name under which the audit trail knows them, and what they may do.
+
+    ``key_id`` is empty where nobody needed a key.
+    """
+
+    merchant_id: MerchantId
+    actor: str
+    scopes: frozenset[Scope] = EVERY_SCOPE
+    key_id: str = ""
+
+
+OPEN = Principal(SINGLE_SHOP, "open")
+"""Everybody, where the service is only its own machine's."""

@@ -1,0 +1,306 @@
+"""The one page that names everything concrete: settings in, a service out.
+
+Tests build the same things with the simulator, seeded randomness and short waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from eci_payments.api.access import Access, AccessRules
+from eci_payments.api.app import create_app, create_system_app
+from eci_payments.api.client_address import networks
+from eci_payments.api.services import Services
+from eci_payments.delivery.options import RelayOptions, Seams
+from eci_payments.delivery.peers import Peer, peer
+from eci_payments.delivery.relay import Relay
+from eci_payments.delivery.shapes import PeerName, Shape
+from eci_payments.domain.money import InvalidMoney, currency
+from eci_payments.gateways.adapters.razorpay.account import RazorpayGateway
+from eci_payments.gateways.adapters.sandbox.account import SandboxGateway
+from eci_payments.gateways.adapters.simulator.gateway import SimulatorGateway
+from eci_payments.gateways.adapters.simulator.record import SimulatorRecord
+from eci_payments.gateways.adapters.stripe.account import StripeGateway
+from eci_payments.gateways.routing import Gateways
+from eci_payments.observability.metrics import Metrics
+from eci_payments.operations.engine import Engine
+from eci_payments.operations.rules import LateSuccessPolicy, Rules
+from eci_payments.operations.service import Payments
+from eci_payments.recovery.expiry import PaymentExpiry
+from eci_payments.recovery.loop import Loop
+from eci_payments.recovery.operations import OperationRecovery
+from eci_payments.settings import SettingsError
+from eci_payments.store.expiry import expire_keys
+from eci_payments.store.ids import Ids
+from eci_payments.store.lane import Lane
+from eci_payments.store.seals import seal
+from eci_payments.store.session import Database
+from eci_payments.store.sums import fold, read
+from eci_payments.store.waiting import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fastapi import FastAPI
+
+    from eci_payments.gateways.contract import Gateway
+    from eci_payments.observability.metrics import BusinessSums
+    from eci_payments.settings import Settings
+
+T = TypeVar("T")
+
+IDLE_S, SEAL_IDLE_S, KEY_EXPIRY_IDLE_S = 0.5, 1.0, 60.0
+"""How long a worker's loops rest when there is nothing to do: recovery is looked for often, old keys seldom."""
+LANE = "payments"
+"""The one lane there is, as its measures name it."""
+FOLD_LIMIT = 5000
+"""Audit entries folded into the sums at once: some milliseconds of work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What one process has: its database, its gateways, and the payments they make."""
+
+    settings: Settings
+    database: Database
+    metrics: Metrics
+    payments: Payments
+
+    async def close(self) -> None:
+        """Finish what was begun, then give everything back."""
+        await self.payments.drain()
+        await self.payments.engine.lane.drain()
+        for gateway in self.payments.engine.gateways.all():
+            await gateway.close()
+        await self.database.close()
+
+
+def build(
+    settings: Settings,
+    database_url: str,
+    gateways: Sequence[Gateway],
+    *,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    reached: Callable[[str], None] | None = None,
+) -> Service:
+    """A service over this database and these gateways. ``reached`` is for tests that crash between steps.
+
+    Raises SettingsError for a default currency that is none.
+    """
+    _check_currency(settings.default_currency)
+    database = Database(
+        database_url,
+        pool_size=settings.db_pool_size,
+        prepared_statements=settings.db_prepared_statements,
+        name=settings.service_name,
+    )
+    ids = Ids(database, random_bytes)
+    metrics = Metrics()
+    lane = Lane(
+        database,
+        ids,
+        batch_max=settings.batch_max,
+        queue_max=settings.queue_max,
+        key_window_h=settings.idempotency_window_hours,
+        measured=partial(metrics.batch_written, LANE),
+    )
+    metrics.watch_queue(LANE, lambda: lane.depth)
+    watched = {} if reached is None else {"reached": reached}
+    engine = Engine(
+        database, lane, ids, Gateways(gateways), rules(settings), measured=metrics.gateway_call, **watched
+    )
+    return Service(settings, database, metrics, Payments(engine))
+
+
+def _check_currency(code: str) -> None:
+    try:
+        currency(code)
+    except InvalidMoney as wrong:
+        raise SettingsError(f"DEFAULT_CURRENCY: {wrong}") from None
+
+
+def rules(settings: Settings) -> Rules:
+    """The limits and waits, as the settings choose them."""
+    return Rules(
+        max_charge_amount=settings.max_charge_amount,
+        gateway_timeout_s=settings.gateway_timeout_s,
+        lease_s=settings.operation_lease_s,
+        pending_expiry_min=settings.pending_expiry_min,
+        action_expiry_min=settings.action_expiry_min,
+        key_window_h=settings.idempotency_window_hours,
+        late_success=LateSuccessPolicy(settings.late_success_policy),
+        problem_base=settings.public_url or "",
+    )
+
+
+def configured_gateways(settings: Settings, *, challenge_url: str | None = None) -> list[Gateway]:
+    """The accounts that ``GATEWAYS`` names. Raises SettingsError for a name that is none."""
+    return [_gateway(name, settings, challenge_url) for name in settings.gateways]
+
+
+def _gateway(name: str, settings: Settings, challenge_url: str | None) -> Gateway:
+    if name == "simulator":
+        record = SimulatorRecord(settings.simulator_path)
+        return SimulatorGateway(record=record, timeout_s=settings.gateway_timeout_s, base_url=challenge_url)
+    if name == "stripe":
+        return _stripe(settings)
+    if name == "razorpay":
+        return _razorpay(settings)
+    if name == "sandbox":
+        return _sandbox(settings)
+    raise SettingsError(
+        f"GATEWAYS: there is no gateway {name!r}; known are simulator, sandbox, stripe and razorpay"
+    )
+
+
+def _sandbox(settings: Settings) -> SandboxGateway:
+    return SandboxGateway(
+        base_url=_needed(settings.sandbox_url, "SANDBOX_URL", "sandbox"),
+        api_key=_needed(settings.sandbox_api_key, "SANDBOX_API_KEY", "sandbox").get_secret_value(),
+        timeout_s=settings.gateway_timeout_s,
+    )
+
+
+def _stripe(settings: Settings) -> StripeGateway:
+    key = _needed(settings.stripe_secret_key, "STRIPE_SECRET_KEY", "stripe").get_secret_value()
+    return StripeGateway("stripe", key, settings.stripe_api_url, timeout_s=settings.gateway_timeout_s)
+
+
+def _razorpay(settings: Settings) -> RazorpayGateway:
+    return RazorpayGateway(
+        "razorpay",
+        _needed(settings.razorpay_key_id, "RAZORPAY_KEY_ID", "razorpay"),
+        _needed(settings.razorpay_key_secret, "RAZORPAY_KEY_SECRET", "razorpay").get_secret_value(),
+        settings.razorpay_api_url,
+        email=_needed(settings.razorpay_email, "RAZORPAY_EMAIL", "razorpay"),
+        contact=_needed(settings.razorpay_contact, "RAZORPAY_CONTACT", "razorpay"),
+        timeout_s=settings.gateway_timeout_s,
+    )
+
+
+def _needed(value: T | None, name: str, gateway: str) -> T:
+    if value is None:
+        raise SettingsError(f"{name}: is needed, because GATEWAYS names {gateway}")
+    return value
+
+
+def web(
+    service: Service,
+    fingerprint_key: bytes,
+    draining: Callable[[], bool] = bool,
+    *,
+    open_mode: bool = False,
+) -> FastAPI:
+    """The HTTP service. ``draining`` says whether the process is about to end; ``open_mode``: nobody needs a key."""
+    access = Access(service.database, access_rules(service.settings, open_mode=open_mode))
+    return create_app(
+        Services(
+            payments=service.payments,
+            database=service.database,
+            settings=service.settings,
+            metrics=service.metrics,
+            fingerprint_key=fingerprint_key,
+            business_sums=partial(measured_sums, service),
+            identify=access.identify,
+            access=access,
+            draining=draining,
+        )
+    )
+
+
+def access_rules(settings: Settings, *, open_mode: bool) -> AccessRules:
+    """How the settings guard the service."""
+    return AccessRules(
+        open_mode=open_mode,
+        admin_port=settings.admin_port,
+        trusted_proxies=networks(settings.trusted_proxies),
+        rate_per_key=settings.rate_limit_per_key,
+        rate_per_address=settings.rate_limit_per_address,
+        concurrent=settings.max_concurrent_requests,
+    )
+
+
+async def measured_sums(service: Service) -> BusinessSums:
+    """The sums, and beside them what waits in the database, for one look at the metrics."""
+    service.metrics.now_waiting(None)
+    sums = await business_sums(service.database)
+    async with service.database.read() as session:
+        service.metrics.now_waiting(await waiting(session))
+    return sums
+
+
+def worker_web(service: Service, draining: Callable[[], bool] = bool) -> FastAPI:
+    """What a worker answers: /livez, /readyz, /health and /metrics, to its own installation."""
+    return create_system_app(
+        Services(
+            payments=service.payments,
+            database=service.database,
+            settings=service.settings,
+            metrics=service.metrics,
+            fingerprint_key=b"",
+            business_sums=partial(measured_sums, service),
+            draining=draining,
+        )
+    )
+
+
+async def business_sums(database: Database) -> BusinessSums:
+    """The metrics that are true over all processes: what is new is folded in first, within a bound."""
+    async with database.write() as session:
+        await fold(session, FOLD_LIMIT)
+    async with database.read() as session:
+        return await read(session)
+
+
+def configured_peers(settings: Settings) -> list[Peer]:
+    """The services that are told, each in its shape."""
+    shape = Shape(settings.peer_shape)
+    return [
+        peer(PeerName(name), told.url, shape, verb=told.verb, path=told.path, body=told.body)
+        for name, told in settings.peers.items()
+    ]
+
+
+async def work(service: Service, stopping: asyncio.Event) -> None:
+    """A worker: everything that happens without a caller. Ends when ``stopping`` is set and its batches are done."""
+    settings, database = service.settings, service.database
+    options = RelayOptions(
+        timeout_s=settings.delivery_timeout_s, max_age_s=settings.delivery_max_age_h * 3600
+    )
+    seams = Seams(measured=service.metrics.peer_call)
+    relay = Relay(database, configured_peers(settings), options, seams=seams)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(relay.run(stopping))
+        for loop in loops(service):
+            group.create_task(loop.run(stopping))
+
+
+def loops(service: Service) -> list[Loop]:
+    """The worker's loops, but for the relay, which runs its own."""
+    database, payments = service.database, service.payments
+    window = timedelta(hours=service.settings.idempotency_window_hours)
+
+    async def seal_once() -> int:
+        async with database.write() as session:
+            return await seal(session)
+
+    async def fold_once() -> int:
+        async with database.write() as session:
+            return await fold(session, FOLD_LIMIT)
+
+    async def expire_keys_once() -> int:
+        async with database.write() as session:
+            return await expire_keys(session, window)
+
+    return [
+        Loop("operations", OperationRecovery(payments).run_once, IDLE_S),
+        Loop("expiry", PaymentExpiry(payments).run_once, IDLE_S),
+        Loop("seals", seal_once, SEAL_IDLE_S),
+        Loop("sums", fold_once, SEAL_IDLE_S),
+        Loop("keys", expire_keys_once, KEY_EXPIRY_IDLE_S),
+    ]

@@ -1,0 +1,105 @@
+"""The commands about who may come in, with their options."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+access_app = typer.Typer(rich_markup_mode=None)
+merchants_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Whose payments there are.")
+keys_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys: who may do what.")
+access_app.add_typer(merchants_app, name="merchants")
+access_app.add_typer(keys_app, name="keys")
+audit_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Who did what, and the proof of it."
+)
+access_app.add_typer(audit_app, name="audit")
+
+Merchant = Annotated[int, typer.Option(help="Whose keys.")]
+KeyId = Annotated[str, typer.Argument(help="The key's id, or its beginning as the list shows it.")]
+
+
+@merchants_app.command("create")
+def create_merchant(name: Annotated[str, typer.Argument(help="What people call it.")]) -> None:
+    """Make a merchant. What belongs to one, no key of another ever sees."""
+    from eci_payments.cli import merchants as command  # noqa: PLC0415
+
+    command.create(name)
+
+
+@merchants_app.command("list")
+def list_merchants() -> None:
+    """List the merchants."""
+    from eci_payments.cli import merchants as command  # noqa: PLC0415
+
+    command.show()
+
+
+@keys_app.command("create")
+def create_key(
+    scopes: Annotated[
+        str,
+        typer.Option(
+            help="What it may do: charge, refund, read, operate, admin, with commas between; or all."
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="Who will use it.")] = "",
+    expires_days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="Days after which it ends; never if not given.")
+    ] = None,
+    merchant: Merchant = 1,
+) -> None:
+    """Make a key and print it, once: only its hash is stored."""
+    from eci_payments.cli import keys as command  # noqa: PLC0415
+
+    command.create(merchant, name, scopes, expires_days)
+
+
+@keys_app.command("list")
+def list_keys(merchant: Merchant = 1) -> None:
+    """List a merchant's keys: what they may do, until when, when they were last used."""
+    from eci_payments.cli import keys as command  # noqa: PLC0415
+
+    command.show(merchant)
+
+
+@keys_app.command("rotate")
+def rotate_key(
+    key_id: KeyId,
+    grace_hours: Annotated[
+        float, typer.Option(min=0, max=720, help="Hours for which the old one still works.")
+    ] = 24,
+    merchant: Merchant = 1,
+) -> None:
+    """Make a key that may do the same, and let the old one end after a while."""
+    from eci_payments.cli import keys as command  # noqa: PLC0415
+
+    command.rotate(merchant, key_id, grace_hours)
+
+
+@keys_app.command("revoke")
+def revoke_key(key_id: KeyId, merchant: Merchant = 1) -> None:
+    """End a key for good, everywhere within 5 seconds."""
+    from eci_payments.cli import keys as command  # noqa: PLC0415
+
+    command.revoke(merchant, key_id)
+
+
+@audit_app.command("export-seal")
+def export_seal() -> None:
+    """Print the newest seals, to be kept where nobody who can write the database can write."""
+    from eci_payments.cli import audit as command  # noqa: PLC0415
+
+    command.export_seal()
+
+
+@audit_app.command("events")
+def list_events(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 50,
+    merchant: Annotated[int, typer.Option(help="Whose.")] = 1,
+) -> None:
+    """List administrative acts, operators' moves and refused access: who, what, from where, how it ended."""
+    from eci_payments.cli import audit as command  # noqa: PLC0415
+
+    command.show_events(merchant, limit)

@@ -1,0 +1,1 @@
+"""Committed events out to the peers: claim, send, back off, park."""

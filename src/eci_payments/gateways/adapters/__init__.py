@@ -1,0 +1,1 @@
+"""The gateways themselves. Only bootstrap names them."""

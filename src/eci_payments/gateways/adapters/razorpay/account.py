@@ -1,0 +1,170 @@
+"""One Razorpay account as a `Gateway`.
+
+A charge is two calls: an order, which moves no money, whose id is committed; then the payment of that order. Razorpay
+takes one payment per order, and is asked about the order's payments. It has no void (an authorization that is not
+captured lapses by itself) and no way to cancel a payment that waits for its customer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eci_payments.domain.methods import PaymentMethod
+from eci_payments.gateways.adapters.razorpay import requests
+from eci_payments.gateways.adapters.razorpay.mapping import (
+    NOT_FOUND,
+    created_outcome,
+    failed,
+    payment_outcome,
+    payments_outcome,
+    refund_outcome,
+)
+from eci_payments.gateways.contract import (
+    CallKind,
+    Capabilities,
+    Declined,
+    GatewayCall,
+    Inquiry,
+    NeverSeen,
+    NotSent,
+    Outcome,
+    Preparation,
+    Prepared,
+    Unknown,
+)
+from eci_payments.gateways.transport import Reply, Transport
+
+if TYPE_CHECKING:
+    from eci_payments.gateways.adapters.razorpay.requests import Request
+
+_ONLINE = frozenset(PaymentMethod) - {PaymentMethod.COD}
+CAPABILITIES = Capabilities(
+    methods=_ONLINE,
+    currencies=None,
+    partial_capture=False,
+    multiple_capture=False,
+    inquiry_by_key=False,
+    never_seen_after_s=120.0,
+    key_window_s=24 * 3600.0,
+    instrument_required=_ONLINE,
+)
+NO_VOID = Declined(
+    "not_supported", "This gateway cannot cancel; what is not captured lapses by itself.", retryable=False
+)
+
+
+class RazorpayGateway:
+    """``key_id`` and ``key_secret`` are the account's; ``email`` and ``contact`` stand for customers who give none."""
+
+    def __init__(
+        self,
+        name: str,
+        key_id: str,
+        key_secret: str,
+        base_url: str,
+        *,
+        email: str,
+        contact: str,
+        timeout_s: float,
+    ) -> None:
+        self.name = name
+        self.capabilities = CAPABILITIES
+        self._email, self._contact = email, contact
+        self._transport = Transport(base_url, headers={}, auth=(key_id, key_secret), timeout_s=timeout_s)
+
+    async def prepare(self, call: GatewayCall) -> Preparation:
+        """Make the order: no money moves yet."""
+        try:
+            request = requests.create_order(call)
+        except requests.UnpayableAmount as wrong:
+            return Declined("amount_not_supported", f"The gateway cannot take it: {wrong}.", retryable=False)
+        reply = await self._send(request)
+        if not isinstance(reply, Reply):
+            return reply
+        return failed(reply) or Prepared(str(reply.body.get("id")))
+
+    async def perform(self, call: GatewayCall) -> Outcome:
+        """Do it."""
+        match call.kind:
+            case CallKind.CHARGE | CallKind.AUTHORIZE:
+                return await self._pay(call)
+            case CallKind.CAPTURE:
+                return await self._capture(call)
+            case CallKind.REFUND:
+                return await self._refund(call)
+            case CallKind.VOID | CallKind.CANCEL_ACTION:
+                return NO_VOID
+
+    async def inquire(self, call: GatewayCall) -> Inquiry:
+        """What became of it: by the order's payments, the payment, or the payment's refunds."""
+        match call.kind:
+            case CallKind.CHARGE | CallKind.AUTHORIZE:
+                return await self._find_payment(call)
+            case CallKind.CAPTURE:
+                return await self._one_payment(call, str(call.parent_reference))
+            case CallKind.REFUND:
+                return await self._find_refund(call)
+            case CallKind.VOID | CallKind.CANCEL_ACTION:
+                return NO_VOID
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self._transport.close()
+
+    async def _pay(self, call: GatewayCall) -> Outcome:
+        if call.reference is None:
+            return NotSent("no order was made at the gateway")
+        reply = await self._send(requests.create_payment(call, email=self._email, contact=self._contact))
+        if not isinstance(reply, Reply):
+            return reply
+        return failed(reply) or created_outcome(call, reply.body)
+
+    async def _capture(self, call: GatewayCall) -> Outcome:
+        reply = await self._send(requests.capture(call))
+        if not isinstance(reply, Reply):
+            return reply
+        refused = failed(reply)
+        if refused is not None:
+            return refused
+        outcome = payment_outcome(call, reply.body)
+        return Unknown("captured, and yet not captured") if isinstance(outcome, NeverSeen) else outcome
+
+    async def _refund(self, call: GatewayCall) -> Outcome:
+        reply = await self._send(requests.refund(call))
+        if not isinstance(reply, Reply):
+            return reply
+        return failed(reply) or refund_outcome(reply.body)
+
+    async def _find_payment(self, call: GatewayCall) -> Inquiry:
+        if call.reference is None:
+            return NeverSeen()
+        if call.reference.startswith("pay_"):
+            return await self._one_payment(call, call.reference)
+        reply = await self._ask(requests.payments_of_order(call.reference))
+        return payments_outcome(call, reply.body.get("items", [])) if isinstance(reply, Reply) else reply
+
+    async def _one_payment(self, call: GatewayCall, payment_id: str) -> Inquiry:
+        reply = await self._ask(requests.payment(payment_id))
+        return payment_outcome(call, reply.body) if isinstance(reply, Reply) else reply
+
+    async def _find_refund(self, call: GatewayCall) -> Inquiry:
+        reply = await self._ask(requests.refunds_of_payment(str(call.parent_reference)))
+        if not isinstance(reply, Reply):
+            return reply
+        for refund in reply.body.get("items", []):
+            if refund.get("receipt") == call.key:
+                return refund_outcome(refund)
+        return NeverSeen()
+
+    async def _ask(self, request: Request) -> Reply | NeverSeen | NotSent | Unknown:
+        reply = await self._send(request)
+        if not isinstance(reply, Reply):
+            return reply
+        if reply.status == NOT_FOUND:
+            return NeverSeen()
+        return reply if failed(reply) is None else Unknown("Razorpay did not answer the inquiry")
+
+    async def _send(self, request: Request) -> Reply | NotSent | Unknown:
+        return await self._transport.send(
+            request.verb, request.path, json=request.body, query=request.query or None
+        )

@@ -1,0 +1,136 @@
+"""Razorpay's answers in our words. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from eci_payments.gateways.contract import (
+    ActionRequired,
+    ActionType,
+    Approved,
+    CallKind,
+    Declined,
+    GatewayCall,
+    Inquiry,
+    NeverSeen,
+    NotSent,
+    Outcome,
+    Pending,
+    Unknown,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eci_payments.gateways.transport import Reply
+
+_DECLINES: dict[str, str] = {
+    "authentication_failed": "authentication_failed",
+    "bank_technical_error": "issuer_unavailable",
+    "card_declined": "do_not_honor",
+    "card_expired": "expired_card",
+    "card_not_enrolled": "authentication_failed",
+    "gateway_technical_error": "issuer_unavailable",
+    "incorrect_card_details": "invalid_card_number",
+    "incorrect_cvv": "incorrect_cvc",
+    "incorrect_otp": "authentication_failed",
+    "incorrect_pin": "authentication_failed",
+    "insufficient_funds": "insufficient_funds",
+    "payment_cancelled": "cancelled_by_customer",
+    "payment_collect_request_expired": "action_expired",
+    "payment_risk_check_failed": "suspected_fraud",
+    "payment_timed_out": "action_expired",
+    "transaction_limit_exceeded": "limit_exceeded",
+}
+"""Razorpay's error reasons in our normalised codes; any other is `do_not_honor`."""
+_RETRYABLE = frozenset({"issuer_unavailable", "cancelled_by_customer", "action_expired"})
+_PLAIN = "The payment was declined."
+
+BAD_REQUEST, UNAUTHORISED, FORBIDDEN, NOT_FOUND, RATE_LIMITED, SERVER_ERRORS = 400, 401, 403, 404, 429, 500
+
+
+def declined(reason: str | None, reference: str | None = None) -> Declined:
+    """A failure's reason as a decline."""
+    code = _DECLINES.get(reason or "", "do_not_honor")
+    return Declined(code, _PLAIN, code in _RETRYABLE, reference)
+
+
+def failed(reply: Reply) -> Declined | NotSent | Unknown | None:
+    """What an error answer means; None for success."""
+    if reply.status < BAD_REQUEST:
+        return None
+    error = reply.body.get("error")
+    error = error if isinstance(error, dict) else {}
+    if reply.status >= SERVER_ERRORS or error.get("code") in {"GATEWAY_ERROR", "SERVER_ERROR"}:
+        return Unknown(f"Razorpay answered {reply.status} {error.get('code') or ''}".strip())
+    if reply.status == RATE_LIMITED:
+        return NotSent("Razorpay answered 429 and did nothing")
+    if reply.status in {UNAUTHORISED, FORBIDDEN}:
+        return Declined("gateway_misconfigured", "The gateway refused our credentials.", retryable=True)
+    return declined(error.get("reason"), (error.get("metadata") or {}).get("payment_id"))
+
+
+def created_outcome(call: GatewayCall, body: dict[str, Any]) -> Outcome:
+    """The answer of creating a payment: the customer has to act, or the gateway will decide."""
+    reference = body.get("razorpay_payment_id")
+    if not isinstance(reference, str):
+        return Unknown("a payment without an id")
+    steps = [step for step in body.get("next", []) if isinstance(step, dict)]
+    for step in steps:
+        if step.get("action") in {"redirect", "otp_generate"} and step.get("url"):
+            return ActionRequired(reference, ActionType.REDIRECT, url=str(step["url"]))
+        if step.get("action") in {"intent", "upi_intent"} and step.get("url"):
+            return ActionRequired(reference, ActionType.UPI_INTENT, upi_uri=str(step["url"]))
+    if isinstance(body.get("link"), str):
+        return ActionRequired(reference, ActionType.UPI_INTENT, upi_uri=body["link"])
+    if getattr(call.instrument, "vpa", None):
+        return ActionRequired(reference, ActionType.UPI_COLLECT)
+    return Pending(reference)
+
+
+def payments_outcome(call: GatewayCall, payments: Sequence[dict[str, Any]]) -> Inquiry:
+    """The payments of one order as the outcome of the charge: the best of them counts."""
+    if not payments:
+        return NeverSeen()
+    ranked = sorted(payments, key=lambda p: _RANK.get(str(p.get("status")), 0))
+    return payment_outcome(call, ranked[-1])
+
+
+_RANK = {"failed": 1, "created": 2, "authorized": 3, "refunded": 4, "captured": 5}
+
+
+def payment_outcome(call: GatewayCall, payment: dict[str, Any]) -> Inquiry:
+    """One payment as the outcome of the charge, authorization or capture."""
+    reference, status = str(payment.get("id")), payment.get("status")
+    amount, code = payment.get("amount"), (payment.get("acquirer_data") or {}).get("auth_code")
+    if payment.get("currency") != call.currency or not isinstance(amount, int):
+        return Unknown("a payment with another currency or without an amount")
+    match status:
+        case "captured" | "refunded":
+            return Approved(reference, amount, authorization_code=code)
+        case "authorized" if call.kind is CallKind.AUTHORIZE:
+            return Approved(reference, amount, authorization_code=code)
+        case "authorized":
+            return NeverSeen() if call.kind is CallKind.CAPTURE else Pending(reference)
+        case "created":
+            return Pending(reference)
+        case "failed":
+            return declined(payment.get("error_reason"), reference)
+        case _:
+            return Unknown(f"a payment in state {status!r}")
+
+
+def refund_outcome(refund: dict[str, Any]) -> Outcome:
+    """One refund."""
+    reference, status = str(refund.get("id")), refund.get("status")
+    match status:
+        case "processed":
+            return Approved(reference, int(refund.get("amount", 0)))
+        case "pending":
+            return Pending(reference)
+        case "failed":
+            return Declined(
+                "refund_failed", "The gateway could not refund.", retryable=True, reference=reference
+            )
+        case _:
+            return Unknown(f"a refund in state {status!r}")

@@ -1,0 +1,89 @@
+"""The sandbox's webhooks: verified raw, then read (Standard Webhooks 1.0, "Verifying webhook authenticity")."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from eci_payments.gateways.adapters.sandbox.mapping import read_outcome
+from eci_payments.gateways.contract import NeverSeen, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TOLERANCE_S = 300
+"""How far a webhook's own time may be from ours."""
+
+
+class BadWebhook(Exception):
+    """Not from the sandbox, too old, or no event; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxEvent:
+    """What the sandbox says became of the operation with our ``key``. Amounts are in minor units."""
+
+    event_id: str
+    type: str
+    key: str
+    kind: str
+    transaction_id: str
+    amount_minor: int
+    currency: str
+    outcome: Outcome
+
+
+def read_event(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float) -> SandboxEvent:
+    """The event in these raw bytes. ``headers`` have lower-case names. Raises BadWebhook."""
+    event_id = headers.get("webhook-id", "")
+    _verify(headers, event_id, body, secrets, now_s)
+    try:
+        event = msgspec.json.decode(body)
+        return _event(event_id, event)
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
+        raise BadWebhook("not an event") from None
+
+
+def _verify(
+    headers: Mapping[str, str], event_id: str, body: bytes, secrets: Sequence[str], now_s: float
+) -> None:
+    timestamp = headers.get("webhook-timestamp", "")
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):  # noqa: PLR2004 - seconds
+        raise BadWebhook("no timestamp")
+    if abs(now_s - int(timestamp)) > TOLERANCE_S:
+        raise BadWebhook("too old, or from the future")
+    signed = f"{event_id}.{timestamp}.".encode() + body
+    given = headers.get("webhook-signature", "").encode("latin-1", "replace").split(b" ")
+    expected = [b"v1," + base64.b64encode(hmac.digest(_key(s), signed, hashlib.sha256)) for s in secrets]
+    if not any(hmac.compare_digest(one, other) for one in expected for other in given):
+        raise BadWebhook("the signature is not the gateway's")
+
+
+def _key(secret: str) -> bytes:
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        raise BadWebhook("our secret is no whsec_ and base64") from None
+
+
+def _event(event_id: str, event: dict[str, Any]) -> SandboxEvent:
+    data = event["data"]
+    outcome = read_outcome(data)
+    if event["id"] != event_id or isinstance(outcome, NeverSeen):
+        raise ValueError("id")
+    return SandboxEvent(
+        event_id,
+        str(event["type"]),
+        str(data["key"]),
+        str(data["kind"]),
+        str(data["transaction_id"]),
+        int(data["amount_minor"]),
+        str(data["currency"]),
+        outcome,
+    )

@@ -1,0 +1,1 @@
+"""Stripe: PaymentIntents with manual capture, cancellation, refunds, 3-D Secure."""

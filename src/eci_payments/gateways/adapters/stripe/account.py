@@ -1,0 +1,240 @@
+"""One Stripe account as a `Gateway`.
+
+Stripe cannot be asked with authority by a key of ours (its search lags behind), so a charge is two calls: a
+PaymentIntent is created, which moves no money; its id is committed; then it is confirmed by that id. Captures and voids
+are asked about by the PaymentIntent, refunds by the key that they carry in their metadata.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from eci_payments.domain.methods import Card, PaymentMethod
+from eci_payments.gateways.adapters.stripe.amounts import UnpayableAmount, from_stripe, to_stripe
+from eci_payments.gateways.adapters.stripe.mapping import NOT_FOUND, failed, intent_outcome
+from eci_payments.gateways.contract import (
+    Approved,
+    CallKind,
+    Cancelled,
+    Capabilities,
+    Declined,
+    GatewayCall,
+    Inquiry,
+    NeverSeen,
+    NotSent,
+    Outcome,
+    Pending,
+    Prepared,
+    Unknown,
+)
+from eci_payments.gateways.transport import Reply, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+API_VERSION = "2024-06-20"
+"""The version of Stripe's API that this adapter was written against; sent with every request."""
+KEY_FIELD = "eci_key"
+"""Where our key stands in the metadata of what we make at Stripe."""
+_CARDS = frozenset({PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD})
+
+ANOTHER = Unknown("an answer about another payment than the one that was asked about")
+"""A line that was confused, by a proxy or by an answer sent twice, must not speak for a payment."""
+
+CAPABILITIES = Capabilities(
+    methods=_CARDS,
+    currencies=None,
+    partial_capture=True,
+    multiple_capture=False,
+    inquiry_by_key=False,
+    never_seen_after_s=120.0,
+    key_window_s=23 * 3600.0,
+    instrument_required=_CARDS,
+)
+
+
+class StripeGateway:
+    """``secret_key`` is the account's; ``base_url`` is Stripe's, or a test peer's."""
+
+    def __init__(self, name: str, secret_key: str, base_url: str, *, timeout_s: float) -> None:
+        self.name = name
+        self.capabilities = CAPABILITIES
+        self._transport = Transport(
+            base_url, headers={"Stripe-Version": API_VERSION}, auth=(secret_key, ""), timeout_s=timeout_s
+        )
+
+    async def prepare(self, call: GatewayCall) -> Prepared | Declined | NotSent | Unknown:
+        """Make the PaymentIntent, unconfirmed: no money moves yet."""
+        if not isinstance(call.instrument, Card):
+            return Declined("instrument_required", "Card details are needed.", retryable=False)
+        method = await self._post("/v1/payment_methods", _card_form(call.instrument), f"{call.key}-method")
+        if not isinstance(method, Reply):
+            return method
+        try:
+            form = _intent_form(call, str(method.body.get("id")))
+        except UnpayableAmount as wrong:
+            return Declined("amount_not_supported", f"The gateway cannot take it: {wrong}.", retryable=False)
+        intent = await self._post("/v1/payment_intents", form, call.key)
+        if not isinstance(intent, Reply):
+            return intent
+        return Prepared(str(intent.body.get("id")))
+
+    async def perform(self, call: GatewayCall) -> Outcome:
+        """Do it, by the id that was committed."""
+        match call.kind:
+            case CallKind.CHARGE | CallKind.AUTHORIZE:
+                return await self._confirm(call)
+            case CallKind.CAPTURE:
+                return await self._capture(call)
+            case CallKind.VOID | CallKind.CANCEL_ACTION:
+                return await self._cancel(call)
+            case CallKind.REFUND:
+                return await self._refund(call)
+
+    async def inquire(self, call: GatewayCall) -> Inquiry:
+        """What became of it, by the PaymentIntent or by the refund's own metadata."""
+        if call.kind is CallKind.REFUND:
+            return await self._find_refund(call)
+        reference = (
+            call.reference if call.kind in {CallKind.CHARGE, CallKind.AUTHORIZE} else call.parent_reference
+        )
+        if reference is None:
+            return NeverSeen()
+        reply = await self._transport.send("GET", f"/v1/payment_intents/{reference}")
+        if not isinstance(reply, Reply):
+            return reply
+        if reply.status == NOT_FOUND:
+            return NeverSeen()
+        refused = failed(reply)
+        if refused is not None:
+            return Unknown("Stripe did not answer the inquiry")
+        return _learned(call, reply.body)
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self._transport.close()
+
+    async def _confirm(self, call: GatewayCall) -> Outcome:
+        if call.reference is None:
+            return NotSent("nothing was prepared at the gateway")
+        form = {"return_url": call.return_url} if call.return_url else {}
+        reply = await self._post(f"/v1/payment_intents/{call.reference}/confirm", form, f"{call.key}-confirm")
+        if not isinstance(reply, Reply):
+            return reply
+        if reply.body.get("id") != call.reference:
+            return ANOTHER
+        outcome = intent_outcome(reply.body, call.currency)
+        return Unknown("confirmed, and yet not confirmed") if isinstance(outcome, NeverSeen) else outcome
+
+    async def _capture(self, call: GatewayCall) -> Outcome:
+        amount = to_stripe(call.amount_minor, call.currency)
+        reply = await self._post(
+            f"/v1/payment_intents/{call.parent_reference}/capture",
+            {"amount_to_capture": str(amount)},
+            call.key,
+        )
+        if not isinstance(reply, Reply):
+            return reply
+        return _captured(call, reply.body)
+
+    async def _cancel(self, call: GatewayCall) -> Outcome:
+        reply = await self._post(f"/v1/payment_intents/{call.parent_reference}/cancel", {}, call.key)
+        if not isinstance(reply, Reply):
+            return reply
+        return _cancelled(call, reply.body)
+
+    async def _refund(self, call: GatewayCall) -> Outcome:
+        amount = to_stripe(call.amount_minor, call.currency)
+        form = {
+            "payment_intent": str(call.parent_reference),
+            "amount": str(amount),
+            f"metadata[{KEY_FIELD}]": call.key,
+        }
+        reply = await self._post("/v1/refunds", form, call.key)
+        return _refund_outcome(call, reply.body) if isinstance(reply, Reply) else reply
+
+    async def _find_refund(self, call: GatewayCall) -> Inquiry:
+        query = {"payment_intent": str(call.parent_reference), "limit": "100"}
+        reply = await self._transport.send("GET", "/v1/refunds", query=query)
+        if not isinstance(reply, Reply):
+            return reply
+        if failed(reply) is not None:
+            return Unknown("Stripe did not answer the inquiry")
+        for refund in reply.body.get("data", []):
+            if refund.get("metadata", {}).get(KEY_FIELD) == call.key:
+                return _refund_outcome(call, refund)
+        return Unknown("more refunds than one page") if reply.body.get("has_more") else NeverSeen()
+
+    async def _post(
+        self, path: str, form: Mapping[str, str], key: str
+    ) -> Reply | Declined | NotSent | Unknown:
+        reply = await self._transport.send(
+            "POST", path, form=list(form.items()), headers={"Idempotency-Key": key}
+        )
+        if not isinstance(reply, Reply):
+            return reply
+        return failed(reply) or reply
+
+
+def _card_form(card: Card) -> dict[str, str]:
+    return {
+        "type": "card",
+        "card[number]": card.number,
+        "card[exp_month]": str(card.exp_month),
+        "card[exp_year]": str(card.exp_year),
+        "card[cvc]": card.cvc,
+    }
+
+
+def _intent_form(call: GatewayCall, method: str) -> dict[str, str]:
+    return {
+        "amount": str(to_stripe(call.amount_minor, call.currency)),
+        "currency": call.currency.lower(),
+        "payment_method": method,
+        "payment_method_types[0]": "card",
+        "capture_method": "manual" if call.kind is CallKind.AUTHORIZE else "automatic",
+        f"metadata[{KEY_FIELD}]": call.key,
+        "metadata[transaction_id]": call.transaction_id,
+    }
+
+
+def _learned(call: GatewayCall, intent: dict[str, Any]) -> Inquiry:
+    if call.kind is CallKind.CAPTURE:
+        return _captured(call, intent) if intent.get("status") == "succeeded" else NeverSeen()
+    if call.kind in {CallKind.VOID, CallKind.CANCEL_ACTION}:
+        return _cancelled(call, intent) if intent.get("status") == "canceled" else NeverSeen()
+    return intent_outcome(intent, call.currency)
+
+
+def _captured(call: GatewayCall, intent: dict[str, Any]) -> Outcome:
+    if intent.get("id") != call.parent_reference:
+        return ANOTHER
+    if intent.get("status") != "succeeded":
+        return Unknown(f"captured, and yet {intent.get('status')!r}")
+    received = intent.get("amount_received")
+    amount = call.amount_minor if received is None else from_stripe(int(received), call.currency)
+    return Approved(str(intent.get("id")), amount)
+
+
+def _cancelled(call: GatewayCall, intent: dict[str, Any]) -> Outcome:
+    if intent.get("id") != call.parent_reference:
+        return ANOTHER
+    if intent.get("status") != "canceled":
+        return Unknown(f"cancelled, and yet {intent.get('status')!r}")
+    reference = str(intent.get("id"))
+    return Approved(reference, call.amount_minor) if call.kind is CallKind.VOID else Cancelled(reference)
+
+
+def _refund_outcome(call: GatewayCall, refund: dict[str, Any]) -> Outcome:
+    reference, status = str(refund.get("id")), refund.get("status")
+    match status:
+        case "succeeded":
+            return Approved(reference, from_stripe(int(refund["amount"]), call.currency))
+        case "pending" | "requires_action":
+            return Pending(reference)
+        case "failed" | "canceled":
+            return Declined(
+                "refund_failed", "The gateway could not refund.", retryable=True, reference=reference
+            )
+        case _:
+            return Unknown(f"a refund in state {status!r}")

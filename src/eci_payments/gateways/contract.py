@@ -1,0 +1,203 @@
+"""The port that every gateway fits: what it is asked, and the closed set of what may come of it.
+
+A call ends in exactly one `Outcome`. `NotSent` may be said only when the transport knows that nothing left
+this machine; whatever is not certain is `Unknown` (law 2: never guess an outcome).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from eci_payments.domain.ids import GatewayKey, MerchantId, TransactionId
+from eci_payments.domain.methods import Instrument, PaymentMethod
+
+
+class CallKind(StrEnum):
+    """What a gateway can be asked to do. Every one takes effect at most once per `GatewayKey`."""
+
+    CHARGE = "charge"
+    AUTHORIZE = "authorize"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+    CANCEL_ACTION = "cancel_action"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayCall:
+    """One operation, as a gateway needs to know it.
+
+    ``amount_minor`` is in minor units of ``currency`` (for CAPTURE and REFUND the part that is meant; for VOID
+    and CANCEL_ACTION what is given up). ``parent_key`` and ``parent_reference`` name the charge or authorization
+    that a capture, void, refund or cancellation belongs to: our key of it, and the gateway's own id of it.
+    ``instrument`` is never stored: a call rebuilt by recovery has none.
+    """
+
+    kind: CallKind
+    key: GatewayKey
+    merchant_id: MerchantId
+    transaction_id: TransactionId
+    amount_minor: int
+    currency: str
+    method: PaymentMethod
+    instrument: Instrument | None = field(default=None, repr=False)
+    reference: str | None = None
+    """The gateway's own id of this operation, once it has told it."""
+    parent_key: GatewayKey | None = None
+    parent_reference: str | None = None
+    final: bool = True
+    """For CAPTURE: release what is left of the authorization."""
+    return_url: str | None = None
+    order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Done at the gateway. ``amount_minor`` is what the gateway says it moved or reserved."""
+
+    reference: str
+    amount_minor: int
+    authorization_code: str | None = None
+    message: str | None = None
+    card_brand: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Refused by the gateway for good; nothing moved. ``code`` is one of our normalised decline codes."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    reference: str | None = None
+
+
+class ActionType(StrEnum):
+    """What the customer has to do."""
+
+    REDIRECT = "redirect"
+    UPI_INTENT = "upi_intent"
+    UPI_COLLECT = "upi_collect"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequired:
+    """Nothing moved yet: the customer has to act first. ``expires_in_s`` is the gateway's own limit, if it has one."""
+
+    reference: str
+    action: ActionType
+    url: str | None = None
+    upi_uri: str | None = None
+    expires_in_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Answer of a preparation only: an object exists at the gateway, by whose id the charge will be done."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Accepted by the gateway, which will decide later (UPI's *deemed* is one of these)."""
+
+    reference: str
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The gateway confirms that a charge which waited for the customer was given up; nothing moved."""
+
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Certainly never reached the gateway: the connection was refused before a byte of the request left."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """It may or may not have happened: a time-out after sending, a cut line, an answer that makes no sense."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeverSeen:
+    """Answer of an inquiry only: the gateway says with authority that it has no operation under our key."""
+
+
+Outcome = Approved | Declined | ActionRequired | Pending | Cancelled | NotSent | Unknown
+Preparation = Prepared | Declined | NotSent | Unknown
+Inquiry = Approved | Declined | ActionRequired | Pending | Cancelled | NotSent | Unknown | NeverSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one gateway account can do; routing and recovery judge by it, never by its name."""
+
+    methods: frozenset[PaymentMethod]
+    currencies: frozenset[str] | None
+    """None: every currency of ISO 4217."""
+    partial_capture: bool = True
+    multiple_capture: bool = False
+    inquiry_by_key: bool = True
+    """False: the gateway can only be asked by its own id, so a charge is created first and confirmed after."""
+    never_seen_after_s: float = 120.0
+    """`NeverSeen` counts only for calls older than this: longer than every time-out on the way."""
+    key_window_s: float = 24 * 3600.0
+    """How long the gateway recognises a repeated key; nothing is sent again after that."""
+    instrument_required: frozenset[PaymentMethod] = frozenset()
+    """Methods for which a charge without instrument details is refused with 422."""
+
+
+class Gateway(Protocol):
+    """One gateway account. Neither method raises for anything that happens on the way: that is an outcome."""
+
+    @property
+    def name(self) -> str:
+        """The account's name: in rows, metrics and ledger accounts."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can do."""
+        ...
+
+    async def perform(self, call: GatewayCall) -> Outcome:
+        """Do it, once per key. A repeated key gives the first one's outcome, or does what was never done."""
+        ...
+
+    async def inquire(self, call: GatewayCall) -> Inquiry:
+        """What became of the operation with this key, without changing anything."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections and files."""
+        ...
+
+
+class PreparingGateway(Gateway, Protocol):
+    """A gateway that cannot be asked by our key: a charge is prepared, its id committed, and then performed by it."""
+
+    async def prepare(self, call: GatewayCall) -> Preparation:
+        """Make the object that stands for the charge. Moves no money, whatever becomes of the call."""
+        ...
+
+
+def outcome_record(outcome: Inquiry) -> dict[str, Any]:
+    """An outcome as it is kept with its operation: its kind and its fields, for people and for support."""
+    fields = {name: getattr(outcome, name) for name in outcome.__dataclass_fields__}
+    return {"kind": type(outcome).__name__} | {k: _plain(v) for k, v in fields.items() if v is not None}
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value

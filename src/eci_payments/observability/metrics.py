@@ -1,0 +1,138 @@
+"""What is measured, for Prometheus: rates, errors and durations here, and the business sums that the database keeps.
+
+One registry per process, made with its `Metrics` and reachable through nothing else. Label values are bounded: routes
+are templates, and of any label the first `MOST_VALUES` values count by name and the rest as ``other``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+
+from eci_payments.observability.backlog import BacklogCollector, Waiting
+from eci_payments.observability.business import BusinessCollector, BusinessSums
+
+__all__ = ["BusinessSums", "Metrics"]
+
+MOST_VALUES = 64
+"""Of one label: more routes, gateways and peers than one installation has, and a bound on what a process remembers."""
+OTHER = "other"
+REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""From a read by its key to a gateway that lets us wait."""
+CALL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+Child = TypeVar("Child", Counter, Histogram)
+
+
+class Metrics:
+    """Everything that one process measures."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each of ours that nobody reads
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._business = BusinessCollector()
+        registry.register(self._business)
+        self._backlog = BacklogCollector()
+        registry.register(self._backlog)
+        self._requests = _counter(registry, "http_requests", "Requests answered", "method", "route", "status")
+        self._request_s = _seconds(registry, "http_request", REQUEST_BUCKETS_S, "method", "route")
+        self._gateway_calls = _counter(
+            registry, "gateway_calls", "Calls to gateways", "gateway", "call", "outcome"
+        )
+        self._gateway_s = _seconds(registry, "gateway_call", CALL_BUCKETS_S, "gateway", "call")
+        self._peer_calls = _counter(registry, "peer_calls", "Deliveries tried", "peer", "state")
+        self._peer_s = _seconds(registry, "peer_call", CALL_BUCKETS_S, "peer")
+        batch = Histogram(
+            "writer_batch_units", "Units in one commit", ("lane",), registry=registry, buckets=BATCH_BUCKETS
+        )
+        self._batch_units = _Children(batch)
+        self._batch_s = _seconds(registry, "writer_batch", REQUEST_BUCKETS_S, "lane")
+        self._depth = Gauge(
+            "writer_queue_units", "Units that wait for a commit", ("lane",), registry=registry
+        )
+
+    def request_ended(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request was answered, or broke off (status 0). ``route`` is a template."""
+        self._requests.of(method, route, str(status)).inc()
+        self._request_s.of(method, route).observe(seconds)
+
+    def gateway_call(self, gateway: str, call: str, outcome: str, seconds: float) -> None:
+        """One call to a gateway ended: what was asked, and the outcome's name."""
+        self._gateway_calls.of(gateway, call, outcome).inc()
+        self._gateway_s.of(gateway, call).observe(seconds)
+
+    def peer_call(self, peer: str, state: str, seconds: float) -> None:
+        """One try to tell a peer ended, and the state that the delivery is left in."""
+        self._peer_calls.of(peer, state).inc()
+        self._peer_s.of(peer).observe(seconds)
+
+    def batch_written(self, lane: str, units: int, seconds: float) -> None:
+        """One transaction of a lane ended."""
+        self._batch_units.of(lane).observe(units)
+        self._batch_s.of(lane).observe(seconds)
+
+    def watch_queue(self, lane: str, depth: Callable[[], int]) -> None:
+        """Ask for the depth of this lane's queue whenever somebody asks us."""
+        self._depth.labels(lane).set_function(depth)
+
+    def now_waiting(self, waiting: Waiting | None) -> None:
+        """What waits in the database, as it was read now; None when it cannot be read."""
+        self._backlog.waiting = waiting
+
+    def exposition(self, sums: BusinessSums | None, accept: str) -> tuple[bytes, str]:
+        """Everything as text, and its content type: OpenMetrics where ``Accept`` asks for it, else Prometheus's own."""
+        self._business.sums = sums
+        encode, content_type = choose_encoder(accept)
+        return encode(self._registry), content_type
+
+
+class _Children(Generic[Child]):
+    """The series of one metric by their label values: found at once, and never more than there is room for."""
+
+    def __init__(self, metric: Child) -> None:
+        self._metric: Child = metric
+        self._known: dict[tuple[str, ...], Child] = {}
+        self._seen: list[set[str]] = []
+
+    def of(self, *values: str) -> Child:
+        """The series for these values, or for ``other`` in place of each that is one too many."""
+        return self._known.get(values) or self._bounded(values)
+
+    def _bounded(self, values: tuple[str, ...]) -> Child:
+        self._seen = self._seen or [set() for _ in values]
+        kept = tuple(self._kept(value, seen) for value, seen in zip(values, self._seen, strict=True))
+        if kept not in self._known:
+            self._known[kept] = self._metric.labels(*kept)
+        return self._known[kept]
+
+    @staticmethod
+    def _kept(value: str, seen: set[str]) -> str:
+        if value not in seen and len(seen) >= MOST_VALUES:
+            return OTHER
+        seen.add(value)
+        return value.encode("utf-8", "replace").decode()  # one odd value must not cost the whole exposition
+
+
+def _counter(registry: CollectorRegistry, name: str, meaning: str, *labels: str) -> _Children[Counter]:
+    return _Children(Counter(name, meaning, labels, registry=registry))
+
+
+def _seconds(
+    registry: CollectorRegistry, what: str, buckets: tuple[float, ...], *labels: str
+) -> _Children[Histogram]:
+    name = f"{what}_duration_seconds"
+    return _Children(
+        Histogram(name, "Seconds from beginning to end", labels, registry=registry, buckets=buckets)
+    )

@@ -1,0 +1,1 @@
+"""Use cases as phases: each phase is one commit or one call, and returns what comes next."""

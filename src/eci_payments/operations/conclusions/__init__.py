@@ -1,0 +1,1 @@
+"""What each outcome makes of each kind of operation. Pure; `operations.conclude` chooses among them."""

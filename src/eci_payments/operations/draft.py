@@ -1,0 +1,202 @@
+"""A change in the making: what a decision collects before it is written as one commit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from eci_payments.domain.audit import AuditEntry, TransactionType
+from eci_payments.domain.change import (
+    Answer,
+    Change,
+    Complete,
+    LedgerEntry,
+    OperationWrite,
+    RefundWrite,
+    Release,
+)
+from eci_payments.domain.errors import ensure, known
+from eci_payments.domain.events import ENTERED, Event, EventType, event_data
+from eci_payments.domain.ledger import Movement, posting
+from eci_payments.domain.payment import PaymentStatus, moved
+from eci_payments.operations.answers import payment_answer
+
+if TYPE_CHECKING:
+    from eci_payments.domain.ids import OperationId
+    from eci_payments.domain.keys import KeyName
+    from eci_payments.domain.operation import Operation
+    from eci_payments.domain.payment import Payment
+    from eci_payments.domain.refund import Refund
+    from eci_payments.operations.commands import Caller
+    from eci_payments.store.units import Found
+
+
+def audit_state(payment: Payment) -> dict[str, Any]:
+    """The payment's state and amounts, as the audit trail keeps them before and after each change."""
+    return {
+        "status": payment.status.value,
+        "processing_reason": payment.processing_reason.value if payment.processing_reason else None,
+        "payment_method": payment.method.value,
+        "currency": payment.currency,
+        "amount_minor": payment.amount_minor,
+        "amount_authorized_minor": payment.amount_authorized_minor,
+        "amount_captured_minor": payment.amount_captured_minor,
+        "amount_refunded_minor": payment.amount_refunded_minor,
+        "amount_refund_pending_minor": payment.amount_refund_pending_minor,
+        "amount_unapplied_minor": payment.amount_unapplied_minor,
+        "attempt": payment.attempt,
+        "version": payment.version,
+    }
+
+
+class Draft:
+    """Collects one change of one payment: one move, its audit entries, and whatever follows from it."""
+
+    def __init__(self, found: Found, caller: Caller) -> None:
+        self.found = found
+        self.caller = caller
+        self.before = found.payment
+        self._payment = found.payment
+        self._operations: list[OperationWrite] = []
+        self._refunds: list[RefundWrite] = []
+        self._audit: list[AuditEntry] = []
+        self._entries: list[LedgerEntry] = []
+        self._events: list[Event] = []
+        self._keys: list[Complete | Release] = []
+        self._answer: Answer | None = None
+
+    @property
+    def payment(self) -> Payment:
+        """The payment as the change leaves it so far."""
+        return known(self._payment, "a decision about a payment that does not exist")
+
+    def create(self, payment: Payment) -> None:
+        """A payment that does not exist yet."""
+        ensure(self._payment is None, "a payment is created once")
+        self._payment = payment
+
+    def move(self, to: PaymentStatus, **fields: Any) -> None:
+        """The one move of this change, in `domain.payment.moved`'s words."""
+        ensure(self._payment is self.before, "a change moves its payment once")
+        self._payment = moved(self.payment, to, self.found.now, **fields)
+
+    def begin_operation(self, operation: Operation) -> None:
+        """A new operation; its intent is committed with this change, before the gateway is called."""
+        self._operations.append(OperationWrite(operation, None))
+
+    def write_operation(self, operation: Operation, expected_epoch: int) -> None:
+        """An operation that exists, as it is after this change; guarded by the epoch it is expected to have."""
+        self._operations.append(OperationWrite(operation, expected_epoch))
+
+    def begin_refund(self, refund: Refund) -> None:
+        """A new refund."""
+        self._refunds.append(RefundWrite(refund, is_new=True))
+
+    def write_refund(self, refund: Refund) -> None:
+        """A refund that was PENDING, as it is after this change."""
+        self._refunds.append(RefundWrite(refund, is_new=False))
+
+    def record(
+        self,
+        kind: TransactionType,
+        amount_minor: int,
+        status: str,
+        description: str,
+        *,
+        operation: OperationId | None = None,
+        reason: str | None = None,
+        currency: str | None = None,
+    ) -> None:
+        """An audit entry. The first of a change carries before and after; further ones carry after twice."""
+        after = audit_state(self.payment)
+        before = audit_state(self.before) if self.before else None
+        self._audit.append(
+            AuditEntry(
+                merchant_id=self.payment.merchant_id,
+                audit_id=self.found.ids.audit(),
+                payment_id=self.payment.payment_id,
+                operation_id=operation,
+                version=self.payment.version,
+                type=kind,
+                amount_minor=amount_minor,
+                currency=currency or self.payment.currency,
+                status=status,
+                description=description,
+                before=after if self._audit else before,
+                after=after,
+                actor=self.caller.actor,
+                reason=reason or self.caller.reason,
+                correlation_id=self.caller.correlation_id,
+                origin=self.caller.origin,
+                created_at=self.payment.updated_at,
+            )
+        )
+
+    def post(
+        self,
+        movement: Movement,
+        holder: str,
+        amount_minor: int,
+        operation: OperationId | None,
+        *,
+        currency: str | None = None,
+    ) -> None:
+        """A ledger entry; ``holder`` is the account of whoever holds the money.
+
+        In the payment's currency, unless it is money of an earlier attempt, which may have been in another.
+        """
+        in_currency = currency or self.payment.currency
+        entry = posting(movement, self.payment.merchant_id, holder, amount_minor, in_currency)
+        self._entries.append(LedgerEntry(self.found.ids.entry(), operation, entry))
+
+    def tell(self, kind: EventType | None = None, reason: str | None = None) -> None:
+        """An event: of this kind, or of having entered the state in which the payment now is."""
+        payment = replace(self.payment, event_sequence=self.payment.event_sequence + 1)
+        self._payment = payment
+        self._events.append(
+            Event(
+                merchant_id=payment.merchant_id,
+                event_id=self.found.ids.event(),
+                payment_id=payment.payment_id,
+                sequence=payment.event_sequence,
+                type=kind or ENTERED[payment.status],
+                data=event_data(self.before, payment, reason),
+                correlation_id=self.caller.correlation_id,
+                traceparent=self.caller.traceparent,
+                created_at=payment.updated_at,
+            )
+        )
+
+    def answer_with_payment(self, status: int) -> Answer:
+        """The payment as this change leaves it, as the caller's answer."""
+        refunds = {refund.refund_id: refund for refund in self.found.refunds}
+        refunds |= {write.refund.refund_id: write.refund for write in self._refunds}
+        return payment_answer(status, self.payment, list(refunds.values()), [*self.found.audit, *self._audit])
+
+    def answer(self, answer: Answer, key: KeyName | None, *, store: bool) -> None:
+        """What the caller gets; with ``store``, so do repeats of its key."""
+        self._answer = answer
+        if key is not None and store:
+            self._keys.append(Complete(key, answer))
+
+    def release(self, key: KeyName | None) -> None:
+        """Forget the key: what it was claimed for certainly never happened."""
+        if key is not None:
+            self._keys.append(Release(key))
+
+    def change(self) -> Change:
+        """The change. Every new version of a payment has at least one audit entry."""
+        payment = self.payment
+        changed = self.before is None or self.before.version != payment.version
+        ensure(not changed or bool(self._audit), "a change of a payment without an audit entry")
+        return Change(
+            before=self.before,
+            payment=payment,
+            operations=tuple(self._operations),
+            refunds=tuple(self._refunds),
+            audit=tuple(self._audit),
+            entries=tuple(self._entries),
+            events=tuple(self._events),
+            keys=tuple(self._keys),
+            answer=self._answer,
+        )

@@ -1,0 +1,76 @@
+"""What the steps need to run: the lane, the gateways, the rules. Built once per process, by bootstrap or by a test."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from eci_payments.gateways.contract import Unknown
+from eci_payments.store.lane import DatabaseAway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from eci_payments.domain.change import Change
+    from eci_payments.gateways.routing import Gateways
+    from eci_payments.operations.rules import Rules
+    from eci_payments.store.ids import Ids
+    from eci_payments.store.lane import Lane
+    from eci_payments.store.session import Database
+    from eci_payments.store.units import KeyTaken, Unit
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CONCLUSION_TRIES_S = (0.1, 0.3, 1.0, 3.0)
+"""The waits between tries to commit an outcome while the database is away; after them recovery learns it anew."""
+
+
+def _unwatched(_point: str) -> None:
+    """Nobody watches the steps outside of tests."""
+
+
+def _unmeasured(_gateway: str, _call: str, _outcome: str, _seconds: float) -> None:
+    """Nobody measures the calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """``reached`` is told of each step before and after it runs, so that a crash can be placed between any two.
+
+    ``measured`` is told of each gateway call: account, what was asked, the outcome's name, and seconds.
+    """
+
+    database: Database
+    lane: Lane
+    ids: Ids
+    gateways: Gateways
+    rules: Rules
+    reached: Callable[[str], None] = field(default=_unwatched)
+    measured: Callable[[str, str, str, float], None] = field(default=_unmeasured)
+
+    async def ask(self, gateway: str, what: str, call: Coroutine[object, object, T]) -> T | Unknown:
+        """One gateway call, bounded in time; whatever goes wrong on the way is an unknown outcome."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            outcome: T | Unknown = await asyncio.wait_for(call, self.rules.gateway_timeout_s)
+        except TimeoutError:
+            outcome = Unknown(f"no answer within {self.rules.gateway_timeout_s:g} s")
+        except Exception as error:
+            log.exception("gateway adapter failed", extra={"gateway": gateway, "call": what})
+            outcome = Unknown(f"the adapter failed: {type(error).__name__}")
+        self.measured(gateway, what, type(outcome).__name__, loop.time() - begun)
+        return outcome
+
+    async def submit_surely(self, unit: Unit) -> Change | KeyTaken:
+        """Have an outcome written, over a short absence of the database. Raises DatabaseAway after a longer one."""
+        for wait_s in CONCLUSION_TRIES_S:
+            try:
+                return await self.lane.submit(unit, bounded=False)
+            except DatabaseAway:
+                log.warning("the database is away; an outcome waits to be written", extra={"wait_s": wait_s})
+                await asyncio.sleep(wait_s)
+        return await self.lane.submit(unit, bounded=False)

@@ -1,0 +1,159 @@
+"""Refund: give money back, whole or in parts, never more than was taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from eci_payments.domain.audit import TransactionType
+from eci_payments.domain.errors import Refusal, RefusalCode
+from eci_payments.domain.events import EventType
+from eci_payments.domain.ledger import EXTERNAL, Movement
+from eci_payments.domain.operation import OperationKind
+from eci_payments.domain.payment import CAPTURED, PaymentStatus
+from eci_payments.domain.refund import Refund, RefundStatus
+from eci_payments.operations.draft import Draft
+from eci_payments.operations.parts import (
+    begin_part,
+    part_amount,
+    refuse_illegal,
+    refuse_too_many,
+    refuse_while_open,
+)
+
+if TYPE_CHECKING:
+    from eci_payments.domain.change import Change
+    from eci_payments.domain.ids import OperationId, RefundId
+    from eci_payments.domain.payment import Failure
+    from eci_payments.operations.commands import Caller, RefundPayment
+    from eci_payments.operations.rules import Rules
+    from eci_payments.store.units import Found
+
+
+def begin_refund(
+    found: Found, caller: Caller, command: RefundPayment, operation_id: OperationId, rules: Rules
+) -> Change:
+    """The intent: the amount is reserved, so that refunds together never exceed what was captured."""
+    draft = Draft(found, caller)
+    amount_minor = _amount(draft, command, rules)
+    payment = draft.payment
+    by_hand = payment.charge_operation_id is None
+    refund = Refund(
+        merchant_id=payment.merchant_id,
+        refund_id=found.ids.refund(),
+        payment_id=payment.payment_id,
+        operation_id=None if by_hand else operation_id,
+        amount_minor=amount_minor,
+        currency=payment.currency,
+        status=RefundStatus.PENDING,
+        reason=command.reason,
+        created_at=found.now,
+    )
+    draft.move(payment.status, amount_refund_pending_minor=payment.amount_refund_pending_minor + amount_minor)
+    draft.begin_refund(refund)
+    if by_hand:
+        return _await_payout(draft, refund)
+    begin_part(draft, OperationKind.REFUND, operation_id, amount_minor, rules, refund_id=refund.refund_id)
+    draft.record(
+        TransactionType.REFUND,
+        amount_minor,
+        RefundStatus.PENDING,
+        "Refund begun",
+        operation=operation_id,
+        reason=command.reason,
+    )
+    return draft.change()
+
+
+def _amount(draft: Draft, command: RefundPayment, rules: Rules) -> int:
+    payment = draft.payment
+    refuse_while_open(payment)
+    if payment.status not in CAPTURED:
+        _refuse_likely_repeat(draft, payment.amount_refunded_minor, rules)
+        raise refuse_illegal(payment, "refunded")
+    left_minor = payment.refundable_minor
+    amount_minor = part_amount(command.amount, left_minor, payment)
+    _refuse_likely_repeat(draft, amount_minor, rules)
+    if amount_minor > left_minor or left_minor == 0:
+        raise Refusal(
+            RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE,
+            f"{left_minor} minor units of {payment.currency} are left to refund"
+            f" ({payment.amount_refund_pending_minor} are being refunded).",
+            payment_id=payment.payment_id,
+        )
+    refuse_too_many(draft.found, payment, rules)
+    return amount_minor
+
+
+def _await_payout(draft: Draft, refund: Refund) -> Change:
+    """Money that no gateway took is paid back by hand: the refund waits until somebody says that it was."""
+    caller = draft.caller
+    draft.record(
+        TransactionType.REFUND,
+        refund.amount_minor,
+        RefundStatus.PENDING,
+        "Refund to be paid out by hand",
+        reason=refund.reason,
+    )
+    draft.answer(draft.answer_with_payment(200), caller.claim.name if caller.claim else None, store=True)
+    return draft.change()
+
+
+def pay_out(found: Found, caller: Caller, refund_id: RefundId) -> Change:
+    """A refund that waited for a payout by hand was paid: the money has left."""
+    draft = Draft(found, caller)
+    refund = next((r for r in found.refunds if r.refund_id == refund_id), None)
+    if refund is None:
+        raise Refusal(RefusalCode.NOT_FOUND, "There is no such refund.")
+    if refund.operation_id is not None or refund.status is not RefundStatus.PENDING:
+        raise Refusal(
+            RefusalCode.ILLEGAL_STATE,
+            f"Only a PENDING refund that is paid by hand can be marked as paid; this one is {refund.status}.",
+            payment_id=refund.payment_id,
+        )
+    settle_refund(draft, refund)
+    draft.post(Movement.REFUNDED, EXTERNAL, refund.amount_minor, None)
+    draft.record(
+        TransactionType.REFUND, refund.amount_minor, RefundStatus.SUCCEEDED, "Refund paid out by hand"
+    )
+    draft.tell(EventType.REFUNDED, reason=refund.reason)
+    draft.answer(draft.answer_with_payment(200), caller.claim.name if caller.claim else None, store=True)
+    return draft.change()
+
+
+def settle_refund(draft: Draft, refund: Refund) -> None:
+    """The refund's amount has gone back: the payment's amounts and state say so."""
+    payment, now = draft.payment, draft.found.now
+    refunded = payment.amount_refunded_minor + refund.amount_minor
+    whole = refunded == payment.amount_captured_minor
+    draft.move(
+        PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED,
+        amount_refunded_minor=refunded,
+        amount_refund_pending_minor=payment.amount_refund_pending_minor - refund.amount_minor,
+    )
+    draft.write_refund(replace(refund, status=RefundStatus.SUCCEEDED, completed_at=now))
+
+
+def give_back_reservation(draft: Draft, refund: Refund, failure: Failure) -> None:
+    """The refund did not happen: its amount can be refunded again."""
+    payment, now = draft.payment, draft.found.now
+    draft.move(
+        payment.status, amount_refund_pending_minor=payment.amount_refund_pending_minor - refund.amount_minor
+    )
+    draft.write_refund(replace(refund, status=RefundStatus.FAILED, failure=failure, completed_at=now))
+
+
+def _refuse_likely_repeat(draft: Draft, amount_minor: int, rules: Rules) -> None:
+    if draft.caller.claim is not None:
+        return
+    since = draft.found.now - timedelta(hours=rules.duplicate_window_h)
+    for earlier in draft.found.refunds:
+        happened = earlier.status is not RefundStatus.FAILED
+        if happened and earlier.amount_minor == amount_minor and earlier.created_at > since:
+            raise Refusal(
+                RefusalCode.POSSIBLE_DUPLICATE,
+                f"An equal refund of this payment was begun at {earlier.created_at:%Y-%m-%dT%H:%M:%SZ}"
+                f" (refund {earlier.refund_id}).",
+                payment_id=earlier.payment_id,
+            )

@@ -1,0 +1,46 @@
+"""The limits and waits that this installation has chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+
+class LateSuccessPolicy(StrEnum):
+    """What becomes of money that arrives for a payment which no longer wants it."""
+
+    REFUND = "refund"
+    ACCEPT = "accept"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Waits in seconds, minutes and hours as their names say; money in major units."""
+
+    max_charge_amount: Decimal = Decimal(100000)
+    gateway_timeout_s: float = 10.0
+    lease_s: float = 30.0
+    pending_expiry_min: float = 60.0
+    action_expiry_min: float = 15.0
+    key_window_h: int = 24
+    duplicate_window_h: int = 24
+    late_success: LateSuccessPolicy = LateSuccessPolicy.REFUND
+    inquiry_max_age_s: float = 60.0
+    """How fresh an inquiry must be before an operator may end an unknown outcome."""
+    key_wait_s: float = 2.0
+    """How long a duplicate request waits for the first one's result."""
+    problem_base: str = ""
+    """What stands before ``/problems/{code}`` in the type of a problem: the service's public address."""
+    max_operations: int = 200
+    """One payment's operations are read whole under lock; nobody needs more of them, and a loop stops here."""
+    watches: tuple[timedelta, ...] = field(
+        default=(timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=24))
+    )
+    """When a charge that was given up as never seen is asked about once more, in case its money comes late."""
+
+    def inquiry_delay(self, inquiries: int) -> timedelta:
+        """The wait before the next inquiry: 1 s, doubling to at most 5 minutes."""
+        return timedelta(seconds=min(2.0 ** min(inquiries, 9), 300.0))

@@ -1,0 +1,1 @@
+"""What stopped half-way goes on, through the same front door as everyone else."""

@@ -1,0 +1,1 @@
+"""All SQL, and the only door to a transaction."""

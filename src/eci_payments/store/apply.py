@@ -1,0 +1,217 @@
+"""Changes into rows: every row of every change of a batch in one statement, each state write with its guard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from eci_payments.domain.change import Change, Complete, OperationWrite, Release
+from eci_payments.domain.errors import ensure
+from eci_payments.domain.operation import Operation
+from eci_payments.domain.payment import Payment
+from eci_payments.store.recordset import Field, Recordset
+from eci_payments.store.rows import AUDIT, ENTRIES, EVENTS, OPERATIONS, PAYMENTS, REFUNDS
+from eci_payments.store.session import WriteSession, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PAYMENT_FIXED = ("order_id", "transaction_id", "created_at")
+_OPERATION_FIXED = (
+    "payment_id", "kind", "attempt", "amount_minor", "currency", "payment_method", "gateway", "gateway_key",
+    "parent_id", "parent_key", "parent_reference", "refund_id", "final", "key_scope", "key", "actor",
+    "correlation_id", "traceparent", "created_at",
+)  # fmt: skip
+_REFUND_FIXED = ("payment_id", "operation_id", "amount_minor", "currency", "reason", "created_at")
+
+
+def _of_operation(column: Field[Operation]) -> Callable[[OperationWrite], Any]:
+    return lambda write: column.get(write.operation)
+
+
+_OPERATION_WRITES: Recordset[OperationWrite] = Recordset(
+    "operations",
+    (
+        *(Field(f.name, f.type, _of_operation(f)) for f in OPERATIONS.fields),
+        Field("expected_epoch", "bigint", lambda w: w.expected_epoch),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Completion:
+    merchant_id: int
+    complete: Complete
+
+
+_COMPLETIONS: Recordset[_Completion] = Recordset(
+    "idempotency_keys",
+    (
+        Field("merchant_id", "bigint", lambda c: c.merchant_id),
+        Field("scope", "text", lambda c: c.complete.name.scope),
+        Field("key", "text", lambda c: c.complete.name.key),
+        Field("payment_id", "bigint", lambda c: c.complete.answer.payment_id),
+        Field("response_status", "smallint", lambda c: c.complete.answer.status),
+        Field("response_body", "bytea", lambda c: c.complete.answer.body),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One table's share of the statement: what it writes, from which rows, and the SQL at a given parameter."""
+
+    name: str
+    recordset: Recordset[Any]
+    rows: Callable[[Sequence[Change]], list[Any]]
+    sql: Callable[[int], str]
+    guarded: bool = False
+
+
+def _operation_update(first: int) -> str:
+    columns = ", ".join(f.name for f in _OPERATION_WRITES.fields)
+    arrays = ", ".join(f"${first + i}::{f.array_type}" for i, f in enumerate(_OPERATION_WRITES.fields))
+    changes = ", ".join(
+        f"{f.name} = {f.landed}"
+        for f in OPERATIONS.fields
+        if f.name not in {"merchant_id", "operation_id", *_OPERATION_FIXED}
+    )
+    return (
+        f"UPDATE operations AS t SET {changes} FROM unnest({arrays}) AS r ({columns})"
+        " WHERE t.merchant_id = r.merchant_id AND t.operation_id = r.operation_id"
+        " AND t.lease_epoch = r.expected_epoch"
+        " AND (t.state = r.state OR t.state NOT IN ('APPROVED', 'DECLINED', 'CANCELLED', 'NOT_SENT'))"
+    )
+
+
+def _complete_keys(first: int) -> str:
+    return (
+        "UPDATE idempotency_keys AS t SET payment_id = r.payment_id, response_status = r.response_status,"
+        f" response_body = r.response_body, completed_at = now() FROM {_COMPLETIONS.source(first)}"
+        " WHERE t.merchant_id = r.merchant_id AND t.scope = r.scope AND t.key = r.key"
+        " AND t.response_status IS NULL"
+    )
+
+
+_PARTS: tuple[_Part, ...] = (
+    _Part(
+        "payments",
+        PAYMENTS,
+        lambda changes: [c.payment for c in changes if c.before and c.before.version != c.payment.version],
+        lambda first: PAYMENTS.update(
+            first, ("merchant_id", "payment_id"), "t.version = r.version - 1", _PAYMENT_FIXED
+        ),
+        guarded=True,
+    ),
+    _Part(
+        "new_operations",
+        OPERATIONS,
+        lambda changes: [w.operation for c in changes for w in c.operations if w.expected_epoch is None],
+        OPERATIONS.insert,
+    ),
+    _Part(
+        "operations",
+        _OPERATION_WRITES,
+        lambda changes: [w for c in changes for w in c.operations if w.expected_epoch is not None],
+        _operation_update,
+        guarded=True,
+    ),
+    _Part(
+        "new_refunds",
+        REFUNDS,
+        lambda changes: [w.refund for c in changes for w in c.refunds if w.is_new],
+        REFUNDS.insert,
+    ),
+    _Part(
+        "refunds",
+        REFUNDS,
+        lambda changes: [w.refund for c in changes for w in c.refunds if not w.is_new],
+        lambda first: REFUNDS.update(
+            first, ("merchant_id", "refund_id"), "t.status = 'PENDING'", _REFUND_FIXED
+        ),
+        guarded=True,
+    ),
+    _Part("audit", AUDIT, lambda changes: [a for c in changes for a in c.audit], AUDIT.insert),
+    _Part(
+        "entries",
+        ENTRIES,
+        lambda changes: [(c.payment, e) for c in changes for e in c.entries],
+        ENTRIES.insert,
+    ),
+    _Part("events", EVENTS, lambda changes: [e for c in changes for e in c.events], EVENTS.insert),
+    _Part(
+        "completions",
+        _COMPLETIONS,
+        lambda changes: [
+            _Completion(c.payment.merchant_id, key)
+            for c in changes
+            for key in c.keys
+            if isinstance(key, Complete)
+        ],
+        _complete_keys,
+        guarded=True,
+    ),
+)
+_BY_NAME = {part.name: part for part in _PARTS}
+
+
+async def insert_payments(session: WriteSession, payments: Sequence[Payment]) -> set[tuple[int, str]]:
+    """Insert new payments; returns (merchant, order) of those that landed. An order already taken does not."""
+    ordered = sorted(payments, key=lambda p: (p.merchant_id, p.order_id))
+    sql = (
+        f"{PAYMENTS.insert(1)} ON CONFLICT (merchant_id, order_id) DO NOTHING RETURNING merchant_id, order_id"
+    )
+    return {(row.merchant_id, row.order_id) for row in await run(session, sql, *PAYMENTS.values(ordered))}
+
+
+async def apply(session: WriteSession, changes: Sequence[Change]) -> None:
+    """Write everything that these changes hold, but for payments that they create (`insert_payments`).
+
+    Every update restates what it expects to find: the payment's version, the operation's lease epoch and that it
+    is not concluded, the refund's pending state, the key's missing answer. All rows are locked by then, so a
+    guard that does not hold is a broken invariant: raises BrokenInvariant, and the transaction rolls back.
+    """
+    found = [(part, rows) for part in _PARTS if (rows := part.rows(changes))]
+    if found:
+        values = [column for part, rows in found for column in part.recordset.values(rows)]
+        (landed,) = await run(session, _statement(tuple(part.name for part, _ in found)), *values)
+        for part, rows in found:
+            if part.guarded:
+                ensure(
+                    landed._mapping[part.name] == len(rows),  # noqa: SLF001 - SQLAlchemy's public name for it
+                    f"{part.name}: a guard refused a write",
+                )
+    await _release_keys(session, changes)
+
+
+async def _release_keys(session: WriteSession, changes: Sequence[Change]) -> None:
+    released = [
+        (c.payment.merchant_id, key.name) for c in changes for key in c.keys if isinstance(key, Release)
+    ]
+    if released:
+        await delete_keys(session, released)
+
+
+async def delete_keys(session: WriteSession, keys: Sequence[tuple[int, Any]]) -> None:
+    """Forget these (merchant, key name) pairs: nothing of what they were claimed for remains."""
+    await run(
+        session,
+        "DELETE FROM idempotency_keys t USING unnest($1::bigint[], $2::text[], $3::text[]) AS r (m, s, k)"
+        " WHERE t.merchant_id = r.m AND t.scope = r.s AND t.key = r.k AND t.response_status IS NULL",
+        [merchant for merchant, _ in keys],
+        [name.scope for _, name in keys],
+        [name.key for _, name in keys],
+    )
+
+
+@lru_cache(maxsize=256)
+def _statement(names: tuple[str, ...]) -> str:
+    first, parts = 1, []
+    for name in names:
+        part = _BY_NAME[name]
+        parts.append(f"{name} AS ({part.sql(first)} RETURNING 1)")
+        first += len(part.recordset.fields)
+    counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in names)
+    return f"WITH {', '.join(parts)} SELECT {counts}"

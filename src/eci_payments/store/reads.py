@@ -1,0 +1,177 @@
+"""Reads: payments as callers ask for them, and the operations behind them. Nothing here waits for a gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from eci_payments.store import rows
+from eci_payments.store.session import ReadSession, WriteSession, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from eci_payments.domain.audit import AuditEntry
+    from eci_payments.domain.ids import MerchantId, OperationId
+    from eci_payments.domain.operation import Operation
+    from eci_payments.domain.payment import Payment
+    from eci_payments.domain.refund import Refund
+
+Session = ReadSession | WriteSession
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """A payment with its refunds, audit entries and operations, all of one moment."""
+
+    payment: Payment
+    refunds: tuple[Refund, ...]
+    audit: tuple[AuditEntry, ...]
+    operations: tuple[Operation, ...]
+    read_at: datetime
+
+    def operation(self, operation_id: OperationId | None) -> Operation | None:
+        """The payment's operation with this id."""
+        return next((o for o in self.operations if o.operation_id == operation_id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which payments; None means any. Times are inclusive from, exclusive to."""
+
+    status: str | None = None
+    payment_method: str | None = None
+    user_id: str | None = None
+    order_id: str | None = None
+    processing_reason: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Payments newest first, how many match in all, and whether older ones follow."""
+
+    views: tuple[PaymentView, ...]
+    total: int
+    more: bool
+
+
+async def find_payment(
+    session: Session, merchant_id: MerchantId, column: str, value: object
+) -> PaymentView | None:
+    """The payment whose ``payment_id``, ``order_id`` or ``transaction_id`` this is."""
+    found = await run(session, _BY[column], merchant_id, value)
+    views = await _views(session, [rows.payment(row) for row in found])
+    return views[0] if views else None
+
+
+async def find_operation(
+    session: Session, merchant_id: MerchantId, operation_id: OperationId
+) -> tuple[Operation, Payment] | None:
+    """An operation with the payment it belongs to."""
+    found = await run(session, _OPERATION, merchant_id, operation_id)
+    if not found:
+        return None
+    operation = rows.operation(found[0])
+    (payment,) = await run(session, _BY["payment_id"], merchant_id, operation.payment_id)
+    return operation, rows.payment(payment)
+
+
+_COLUMNS = ", ".join(f"t.{f.name}" for f in rows.PAYMENTS.fields)
+_BY = {
+    column: f"SELECT {_COLUMNS} FROM payments t WHERE t.merchant_id = $1 AND t.{column} = $2"
+    for column in ("payment_id", "order_id", "transaction_id")
+}
+
+_OPERATION = (
+    f"SELECT {', '.join(f.name for f in rows.OPERATIONS.fields)} FROM operations"
+    " WHERE merchant_id = $1 AND operation_id = $2"
+)
+
+_WANTED = "JOIN unnest($1::bigint[], $2::bigint[]) AS w (m, p) ON t.merchant_id = w.m AND t.payment_id = w.p"
+
+
+def _select(recordset: Any, order: str) -> str:
+    columns = ", ".join(f"t.{f.name}" for f in recordset.fields)
+    return f"SELECT {columns} FROM {recordset.table} t {_WANTED} ORDER BY {order}"
+
+
+_OPERATIONS = _select(rows.OPERATIONS, "t.operation_id")
+_REFUNDS = _select(rows.REFUNDS, "t.refund_id")
+_AUDIT = _select(rows.AUDIT, "t.version, t.transaction_log_id")
+
+
+async def _views(session: Session, payments: Sequence[Payment]) -> list[PaymentView]:
+    if not payments:
+        return []
+    ((read_at,),) = await run(session, "SELECT now()")
+    places = [p.merchant_id for p in payments], [p.payment_id for p in payments]
+    operations = [rows.operation(r) for r in await run(session, _OPERATIONS, *places)]
+    refunds = [rows.refund(r) for r in await run(session, _REFUNDS, *places)]
+    audit = [rows.audit_entry(r) for r in await run(session, _AUDIT, *places)]
+    return [PaymentView(p, _of(p, refunds), _of(p, audit), _of(p, operations), read_at) for p in payments]
+
+
+def _of(payment: Payment, things: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(
+        t for t in things if t.payment_id == payment.payment_id and t.merchant_id == payment.merchant_id
+    )
+
+
+async def list_payments(
+    session: Session,
+    merchant_id: MerchantId,
+    wanted: Filter,
+    *,
+    limit: int,
+    offset: int,
+    before: tuple[datetime, int] | None,
+) -> Page:
+    """One page, newest first: by offset, or from ``before`` (time of creation and id of the last payment seen) on.
+
+    A page found by ``before`` costs no more than the first, however deep it is.
+    """
+    conditions, values = _conditions(merchant_id, wanted)
+    ((total,),) = await run(session, f"SELECT count(*) FROM payments t WHERE {conditions}", *values)
+    if before is not None:
+        values.extend(before)
+        conditions += f" AND (t.created_at, t.payment_id) < (${len(values) - 1}, ${len(values)})"
+    sql = (
+        f"SELECT {_COLUMNS} FROM payments t WHERE {conditions}"
+        f" ORDER BY t.created_at DESC, t.payment_id DESC LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}"
+    )
+    found = [rows.payment(row) for row in await run(session, sql, *values, limit + 1, offset)]
+    return Page(tuple(await _views(session, found[:limit])), total, more=len(found) > limit)
+
+
+_FILTERS = {
+    "status": "t.status = ${}",
+    "payment_method": "t.payment_method = ${}",
+    "user_id": "t.user_id = ${}",
+    "order_id": "t.order_id = ${}",
+    "processing_reason": "t.processing_reason = ${}",
+    "created_from": "t.created_at >= ${}",
+    "created_to": "t.created_at < ${}",
+}
+
+
+def _conditions(merchant_id: MerchantId, wanted: Filter) -> tuple[str, list[object]]:
+    values: list[object] = [merchant_id]
+    conditions = ["t.merchant_id = $1"]
+    for name, condition in _FILTERS.items():
+        value = getattr(wanted, name)
+        if value is not None:
+            values.append(value)
+            conditions.append(condition.format(len(values)))
+    return " AND ".join(conditions), values
+
+
+async def expired_payments(session: Session, *, limit: int) -> list[tuple[MerchantId, int]]:
+    """(merchant, payment) of payments whose time has run out."""
+    sql = (
+        "SELECT merchant_id, payment_id FROM payments WHERE expires_at <= now()"
+        " AND status IN ('PENDING', 'REQUIRES_ACTION') ORDER BY expires_at LIMIT $1"
+    )
+    return [(row.merchant_id, row.payment_id) for row in await run(session, sql, limit)]

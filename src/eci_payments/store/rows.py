@@ -1,0 +1,328 @@
+"""Rows and the values of the domain: how each is written, and how each is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import msgspec
+
+from eci_payments.domain.audit import AuditEntry, TransactionType
+from eci_payments.domain.change import LedgerEntry
+from eci_payments.domain.events import Event
+from eci_payments.domain.ids import (
+    AuditId,
+    GatewayKey,
+    MerchantId,
+    OperationId,
+    OrderId,
+    PaymentId,
+    RefundId,
+    TransactionId,
+    UserId,
+)
+from eci_payments.domain.keys import KeyName
+from eci_payments.domain.methods import PaymentMethod
+from eci_payments.domain.operation import Operation, OperationKind, OperationState
+from eci_payments.domain.payment import Failure, NextAction, Payment, PaymentStatus, ProcessingReason
+from eci_payments.domain.refund import Refund, RefundStatus
+from eci_payments.store.recordset import Field, Recordset
+
+T = TypeVar("T")
+_encode = msgspec.json.Encoder().encode
+
+
+def _failure(value: Any) -> Failure:
+    return msgspec.convert(value, Failure)
+
+
+def _next_action(value: Any) -> NextAction:
+    return msgspec.convert(value, NextAction)
+
+
+def _same(name: str, kind: str) -> Field[Any]:
+    return Field(name, kind, attrgetter(name))
+
+
+def _json(name: str) -> Field[Any]:
+    read = attrgetter(name)
+    return Field(name, "jsonb", lambda row: json_text(read(row)))
+
+
+def json_text(value: object) -> str | None:
+    """A value as JSON text, None as SQL null."""
+    return None if value is None else _encode(value).decode()
+
+
+def _optional(decode: Callable[[Any], T], value: Any) -> T | None:
+    return None if value is None else decode(value)
+
+
+_AMOUNTS = ("authorized", "captured", "refunded", "refund_pending", "unapplied")
+
+PAYMENTS: Recordset[Payment] = Recordset(
+    "payments",
+    (
+        _same("merchant_id", "bigint"),
+        _same("payment_id", "bigint"),
+        _same("order_id", "text"),
+        _same("user_id", "text"),
+        _same("transaction_id", "text"),
+        _same("status", "text"),
+        Field("payment_method", "text", attrgetter("method")),
+        _same("currency", "text"),
+        _same("amount_minor", "bigint"),
+        *(_same(f"amount_{name}_minor", "bigint") for name in _AMOUNTS),
+        _same("reference", "text"),
+        _same("capture", "boolean"),
+        _same("version", "bigint"),
+        _same("attempt", "integer"),
+        _same("event_sequence", "bigint"),
+        _same("gateway", "text"),
+        _same("gateway_response", "text"),
+        _same("authorization_code", "text"),
+        _same("charge_operation_id", "bigint"),
+        _same("open_operation_id", "bigint"),
+        _same("processing_reason", "text"),
+        _json("failure"),
+        _json("next_action"),
+        _same("return_url", "text"),
+        _json("metadata"),
+        _same("created_at", "timestamptz"),
+        _same("updated_at", "timestamptz"),
+        _same("completed_at", "timestamptz"),
+        _same("captured_at", "timestamptz"),
+        _same("expires_at", "timestamptz"),
+    ),
+)
+
+
+def payment(row: Any) -> Payment:
+    """A row of ``payments``, selected as `PAYMENTS` lists the columns."""
+    return Payment(
+        merchant_id=MerchantId(row.merchant_id),
+        payment_id=PaymentId(row.payment_id),
+        order_id=OrderId(row.order_id),
+        user_id=UserId(row.user_id),
+        transaction_id=TransactionId(row.transaction_id),
+        status=PaymentStatus(row.status),
+        method=PaymentMethod(row.payment_method),
+        currency=row.currency,
+        amount_minor=row.amount_minor,
+        amount_authorized_minor=row.amount_authorized_minor,
+        amount_captured_minor=row.amount_captured_minor,
+        amount_refunded_minor=row.amount_refunded_minor,
+        amount_refund_pending_minor=row.amount_refund_pending_minor,
+        amount_unapplied_minor=row.amount_unapplied_minor,
+        reference=row.reference,
+        capture=row.capture,
+        version=row.version,
+        attempt=row.attempt,
+        event_sequence=row.event_sequence,
+        gateway=row.gateway,
+        gateway_response=row.gateway_response,
+        authorization_code=row.authorization_code,
+        charge_operation_id=_optional(OperationId, row.charge_operation_id),
+        open_operation_id=_optional(OperationId, row.open_operation_id),
+        processing_reason=_optional(ProcessingReason, row.processing_reason),
+        failure=_optional(_failure, row.failure),
+        next_action=_optional(_next_action, row.next_action),
+        return_url=row.return_url,
+        metadata=row.metadata,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        completed_at=row.completed_at,
+        captured_at=row.captured_at,
+        expires_at=row.expires_at,
+    )
+
+
+OPERATIONS: Recordset[Operation] = Recordset(
+    "operations",
+    (
+        _same("merchant_id", "bigint"),
+        _same("operation_id", "bigint"),
+        _same("payment_id", "bigint"),
+        _same("kind", "text"),
+        _same("state", "text"),
+        _same("attempt", "integer"),
+        _same("amount_minor", "bigint"),
+        _same("currency", "text"),
+        Field("payment_method", "text", attrgetter("method")),
+        _same("gateway", "text"),
+        _same("gateway_key", "text"),
+        _same("gateway_reference", "text"),
+        _same("lease_epoch", "bigint"),
+        _same("due_at", "timestamptz"),
+        _same("parent_id", "bigint"),
+        _same("parent_key", "text"),
+        _same("parent_reference", "text"),
+        _same("refund_id", "bigint"),
+        _same("final", "boolean"),
+        _same("inquiries", "integer"),
+        _same("inquired_at", "timestamptz"),
+        Field("key_scope", "text", lambda o: o.key.scope if o.key else None),
+        Field("key", "text", lambda o: o.key.key if o.key else None),
+        _json("outcome"),
+        _same("late_amount_minor", "bigint"),
+        _same("actor", "text"),
+        _same("correlation_id", "text"),
+        _same("traceparent", "text"),
+        _same("created_at", "timestamptz"),
+        _same("concluded_at", "timestamptz"),
+    ),
+)
+
+
+def operation(row: Any) -> Operation:
+    """A row of ``operations``, selected as `OPERATIONS` lists the columns."""
+    return Operation(
+        merchant_id=MerchantId(row.merchant_id),
+        operation_id=OperationId(row.operation_id),
+        payment_id=PaymentId(row.payment_id),
+        kind=OperationKind(row.kind),
+        state=OperationState(row.state),
+        attempt=row.attempt,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        method=PaymentMethod(row.payment_method),
+        gateway=row.gateway,
+        gateway_key=GatewayKey(row.gateway_key),
+        gateway_reference=row.gateway_reference,
+        lease_epoch=row.lease_epoch,
+        due_at=row.due_at,
+        parent_id=_optional(OperationId, row.parent_id),
+        parent_key=_optional(GatewayKey, row.parent_key),
+        parent_reference=row.parent_reference,
+        refund_id=_optional(RefundId, row.refund_id),
+        final=row.final,
+        inquiries=row.inquiries,
+        inquired_at=row.inquired_at,
+        key=None if row.key is None else KeyName(row.key_scope, row.key),
+        outcome=row.outcome,
+        late_amount_minor=row.late_amount_minor,
+        actor=row.actor,
+        correlation_id=row.correlation_id,
+        traceparent=row.traceparent,
+        created_at=row.created_at,
+        concluded_at=row.concluded_at,
+    )
+
+
+REFUNDS: Recordset[Refund] = Recordset(
+    "refunds",
+    (
+        _same("merchant_id", "bigint"),
+        _same("refund_id", "bigint"),
+        _same("payment_id", "bigint"),
+        _same("operation_id", "bigint"),
+        _same("amount_minor", "bigint"),
+        _same("currency", "text"),
+        _same("status", "text"),
+        _same("reason", "text"),
+        _json("failure"),
+        _same("created_at", "timestamptz"),
+        _same("completed_at", "timestamptz"),
+    ),
+)
+
+
+def refund(row: Any) -> Refund:
+    """A row of ``refunds``, selected as `REFUNDS` lists the columns."""
+    return Refund(
+        merchant_id=MerchantId(row.merchant_id),
+        refund_id=RefundId(row.refund_id),
+        payment_id=PaymentId(row.payment_id),
+        operation_id=_optional(OperationId, row.operation_id),
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        status=RefundStatus(row.status),
+        reason=row.reason,
+        failure=_optional(_failure, row.failure),
+        created_at=row.created_at,
+        completed_at=row.completed_at,
+    )
+
+
+AUDIT: Recordset[AuditEntry] = Recordset(
+    "transactions",
+    (
+        _same("merchant_id", "bigint"),
+        Field("transaction_log_id", "bigint", attrgetter("audit_id")),
+        _same("payment_id", "bigint"),
+        _same("operation_id", "bigint"),
+        _same("version", "bigint"),
+        Field("transaction_type", "text", attrgetter("type")),
+        _same("amount_minor", "bigint"),
+        _same("currency", "text"),
+        _same("status", "text"),
+        _same("description", "text"),
+        _json("before"),
+        _json("after"),
+        _same("actor", "text"),
+        _same("reason", "text"),
+        _same("correlation_id", "text"),
+        _same("origin", "text"),
+        _same("created_at", "timestamptz"),
+    ),
+)
+
+
+def audit_entry(row: Any) -> AuditEntry:
+    """A row of ``transactions``, selected as `AUDIT` lists the columns."""
+    return AuditEntry(
+        merchant_id=MerchantId(row.merchant_id),
+        audit_id=AuditId(row.transaction_log_id),
+        payment_id=PaymentId(row.payment_id),
+        operation_id=_optional(OperationId, row.operation_id),
+        version=row.version,
+        type=TransactionType(row.transaction_type),
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        status=row.status,
+        description=row.description,
+        before=row.before,
+        after=row.after,
+        actor=row.actor,
+        reason=row.reason,
+        correlation_id=row.correlation_id,
+        origin=row.origin,
+        created_at=row.created_at,
+    )
+
+
+EVENTS: Recordset[Event] = Recordset(
+    "events",
+    (
+        _same("merchant_id", "bigint"),
+        _same("event_id", "bigint"),
+        _same("payment_id", "bigint"),
+        _same("sequence", "bigint"),
+        Field("event_type", "text", attrgetter("type")),
+        _json("data"),
+        _same("correlation_id", "text"),
+        _same("traceparent", "text"),
+        _same("created_at", "timestamptz"),
+    ),
+)
+
+Posted = tuple[Payment, LedgerEntry]
+"""A ledger entry with the payment, as it is after the change, that it belongs to."""
+
+ENTRIES: Recordset[Posted] = Recordset(
+    "ledger_entries",
+    (
+        Field("merchant_id", "bigint", lambda p: p[0].merchant_id),
+        Field("entry_id", "bigint", lambda p: p[1].entry_id),
+        Field("payment_id", "bigint", lambda p: p[0].payment_id),
+        Field("operation_id", "bigint", lambda p: p[1].operation_id),
+        Field("version", "bigint", lambda p: p[0].version),
+        Field("movement", "text", lambda p: p[1].posting.movement),
+        Field("debit_account", "text", lambda p: p[1].posting.debit_account),
+        Field("credit_account", "text", lambda p: p[1].posting.credit_account),
+        Field("amount_minor", "bigint", lambda p: p[1].posting.amount_minor),
+        Field("currency", "text", lambda p: p[1].posting.currency),
+        Field("created_at", "timestamptz", lambda p: p[0].updated_at),
+    ),
+)

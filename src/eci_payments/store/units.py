@@ -1,0 +1,323 @@
+"""Units of work, written many at a time: claim keys, take or lock payments, decide, write, commit.
+
+This is the one way in which payments change. A unit brings a pure ``decide`` that is given what was found under lock
+and returns the change, or raises the refusal. A refused unit leaves nothing behind, its key included, and is not
+its neighbours' failure.
+
+Locks are taken in one order, so that batches cannot deadlock: keys, then new orders, then payments, then operations,
+each sorted. Two units of one batch never change the same payment; the later one is handed back to wait.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from eci_payments.domain.change import Change
+from eci_payments.domain.errors import Refusal, RefusalCode
+from eci_payments.domain.ids import MerchantId, OperationId, OrderId, PaymentId
+from eci_payments.domain.keys import KeyClaim, KeyName, KeyRecord
+from eci_payments.domain.operation import OPEN
+from eci_payments.store import rows
+from eci_payments.store.apply import apply, delete_keys, insert_payments
+from eci_payments.store.session import ReadSession, WriteSession, run
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from eci_payments.domain.audit import AuditEntry
+    from eci_payments.domain.operation import Operation
+    from eci_payments.domain.payment import Payment
+    from eci_payments.domain.refund import Refund
+    from eci_payments.store.ids import Ids
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a decision is given: the payment under lock with all that belongs to it, and the database's time."""
+
+    now: datetime
+    ids: Ids
+    payment: Payment | None
+    operations: tuple[Operation, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+
+    def operation(self, operation_id: OperationId | None) -> Operation | None:
+        """The payment's operation with this id."""
+        return next((o for o in self.operations if o.operation_id == operation_id), None)
+
+
+Decide = Callable[[Found], Change]
+"""Pure; raises Refusal to change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One piece of work. Its target is an order (which may have no payment yet) or a payment.
+
+    ``operation_id`` is taken beforehand by units that begin an operation, so that a claimed key names it.
+    """
+
+    merchant_id: MerchantId
+    decide: Decide
+    order_id: OrderId | None = None
+    payment_id: PaymentId | None = None
+    claim: KeyClaim | None = None
+    operation_id: OperationId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTaken:
+    """The unit's key was claimed before; nothing was done."""
+
+    record: KeyRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A neighbour in the batch has the same payment: to be tried in the next batch."""
+
+
+Result = Change | Refusal | KeyTaken | Deferred
+
+
+@dataclass(slots=True)
+class _Batch:
+    session: WriteSession
+    ids: Ids
+    units: Sequence[Unit]
+    now: datetime
+    key_window_h: int
+    results: dict[int, Result] = field(default_factory=dict)
+    claimed: list[tuple[int, tuple[MerchantId, KeyName]]] = field(default_factory=list)
+
+    def waiting(self) -> list[int]:
+        return [i for i in range(len(self.units)) if i not in self.results]
+
+    def decide(self, index: int, found: Found) -> Change | None:
+        try:
+            change = self.units[index].decide(found)
+        except Refusal as refusal:
+            self.results[index] = refusal
+            return None
+        self.results[index] = change
+        return change
+
+
+async def write_units(
+    session: WriteSession, ids: Ids, units: Sequence[Unit], key_window_h: int
+) -> list[Result]:
+    """Do all of these in this transaction; one result each, in order. The caller commits.
+
+    A key whose answer is older than ``key_window_h`` hours is free again, unless its operation is still open.
+    """
+    (clock,) = await run(session, "SELECT now()")
+    batch = _Batch(session, ids, units, clock[0], key_window_h)
+    await _claim_keys(batch)
+    created = await _create(batch)
+    changed = await _change(batch)
+    await apply(session, created + changed)
+    await _forget_refused(batch)
+    return [batch.results[i] for i in range(len(units))]
+
+
+async def _claim_keys(batch: _Batch) -> None:
+    claims: dict[tuple[MerchantId, KeyName], int] = {}
+    for i, unit in enumerate(batch.units):
+        if unit.claim is not None and claims.setdefault((unit.merchant_id, unit.claim.name), i) != i:
+            batch.results[i] = Deferred()
+    if not claims:
+        return
+    keys = sorted(claims)
+    values = _claim_values(batch, [claims[key] for key in keys])
+    won = {
+        (MerchantId(row.merchant_id), KeyName(row.scope, row.key))
+        for row in await run(batch.session, _CLAIM, *_columns(keys), *values)
+    }
+    batch.claimed = [(claims[key], key) for key in keys if key in won]
+    lost = [key for key in keys if key not in won]
+    if lost:
+        await _explain_lost(batch, claims, lost)
+
+
+async def _explain_lost(
+    batch: _Batch, claims: dict[tuple[MerchantId, KeyName], int], lost: Sequence[tuple[MerchantId, KeyName]]
+) -> None:
+    await run(batch.session, _FREE_EXPIRED, *_columns(lost), batch.key_window_h)
+    taken = {(r.merchant_id, r.name): KeyTaken(r) for r in await load_keys(batch.session, lost)}
+    for i, unit in enumerate(batch.units):
+        if unit.claim is not None and (unit.merchant_id, unit.claim.name) in taken:
+            batch.results[i] = taken[unit.merchant_id, unit.claim.name]
+    for key in lost:  # expired, or released by a neighbour since the claim: to be claimed in the next batch
+        batch.results.setdefault(claims[key], Deferred())
+
+
+_OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN))
+_FREE_EXPIRED = f"""
+DELETE FROM idempotency_keys t USING unnest($1::bigint[], $2::text[], $3::text[]) AS r (m, s, k)
+WHERE t.merchant_id = r.m AND t.scope = r.s AND t.key = r.k
+  AND t.completed_at < now() - make_interval(hours => $4)
+  AND NOT EXISTS (
+      SELECT FROM operations o
+      WHERE o.merchant_id = t.merchant_id AND o.operation_id = t.operation_id AND o.state IN ({_OPEN})
+  )
+"""
+
+
+_CLAIM = """
+INSERT INTO idempotency_keys (merchant_id, scope, key, fingerprint, operation_id)
+SELECT r.m, r.s, r.k, r.f, r.o
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bigint[]) AS r (m, s, k, f, o)
+ON CONFLICT DO NOTHING RETURNING merchant_id, scope, key
+"""
+
+
+def _claim_values(batch: _Batch, indices: Sequence[int]) -> tuple[list[bytes], list[int | None]]:
+    chosen = [batch.units[i] for i in indices]
+    return [u.claim.fingerprint for u in chosen if u.claim], [u.operation_id for u in chosen]
+
+
+async def load_keys(
+    session: WriteSession | ReadSession, keys: Sequence[tuple[MerchantId, KeyName]]
+) -> list[KeyRecord]:
+    """The records of these keys, where they exist."""
+    found = await run(session, _LOAD_KEYS, *_columns(keys))
+    return [
+        KeyRecord(
+            merchant_id=row.merchant_id,
+            name=KeyName(row.scope, row.key),
+            fingerprint=row.fingerprint,
+            operation_id=row.operation_id,
+            payment_id=row.payment_id,
+            status=row.response_status,
+            body=row.response_body,
+            created_at=row.created_at,
+        )
+        for row in found
+    ]
+
+
+_LOAD_KEYS = """
+SELECT t.merchant_id, t.scope, t.key, t.fingerprint, t.operation_id, t.payment_id, t.response_status, t.response_body,
+       t.created_at
+FROM idempotency_keys t JOIN unnest($1::bigint[], $2::text[], $3::text[]) AS r (m, s, k)
+  ON t.merchant_id = r.m AND t.scope = r.s AND t.key = r.k
+"""
+
+
+def _columns(keys: Sequence[tuple[MerchantId, KeyName]]) -> tuple[list[int], list[str], list[str]]:
+    return [m for m, _ in keys], [name.scope for _, name in keys], [name.key for _, name in keys]
+
+
+async def _create(batch: _Batch) -> list[Change]:
+    """Orders seen for the first time: decide on nothing, insert, and keep what landed."""
+    hopeful: dict[tuple[int, str], tuple[int, Change]] = {}
+    behind: list[tuple[int, tuple[int, str]]] = []
+    for i in batch.waiting():
+        unit = batch.units[i]
+        if unit.order_id is None:
+            continue
+        place: tuple[int, str] = (unit.merchant_id, unit.order_id)
+        if place in hopeful:
+            behind.append((i, place))
+        elif (change := batch.decide(i, Found(batch.now, batch.ids, None))) is not None:
+            hopeful[place] = (i, change)
+    if not hopeful:
+        return []
+    landed = await insert_payments(batch.session, [change.payment for _, change in hopeful.values()])
+    for place, (i, _) in hopeful.items():
+        if place not in landed:
+            del batch.results[i]
+    batch.results.update({i: Deferred() for i, place in behind if place in landed})
+    return [change for place, (_, change) in hopeful.items() if place in landed]
+
+
+async def _change(batch: _Batch) -> list[Change]:
+    """Payments that exist: lock them in order, load what belongs to them, decide.
+
+    A payment is changed once per batch. Whoever is refused before that leaves it to the next in the same batch, so
+    that many who come for one payment in vain are answered together.
+    """
+    places = await _places(batch)
+    found = await lock_payments(batch.session, batch.ids, list(dict.fromkeys(places.values())), batch.now)
+    changes: dict[tuple[int, int], Change] = {}
+    for i in batch.waiting():
+        there = places.get(i)
+        if there is None or there not in found:
+            batch.results[i] = Refusal(RefusalCode.NOT_FOUND, "There is no such payment.")
+        elif there in changes:
+            batch.results[i] = Deferred()
+        elif (change := batch.decide(i, found[there])) is not None:
+            changes[there] = change
+    return list(changes.values())
+
+
+async def _places(batch: _Batch) -> dict[int, tuple[int, int]]:
+    """The payment of each waiting unit, where there is one."""
+    places: dict[int, tuple[int, int]] = {}
+    by_order: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
+    for i in batch.waiting():
+        unit = batch.units[i]
+        if unit.payment_id is not None:
+            places[i] = (unit.merchant_id, unit.payment_id)
+        elif unit.order_id is not None:
+            by_order[unit.merchant_id, unit.order_id].append(i)
+    if by_order:
+        pairs = sorted(by_order)
+        for row in await run(batch.session, _FIND_ORDERS, [m for m, _ in pairs], [o for _, o in pairs]):
+            for i in by_order[row.merchant_id, row.order_id]:
+                places[i] = (row.merchant_id, row.payment_id)
+    return places
+
+
+_FIND_ORDERS = """
+SELECT t.merchant_id, t.order_id, t.payment_id FROM payments t
+JOIN unnest($1::bigint[], $2::text[]) AS r (m, o) ON t.merchant_id = r.m AND t.order_id = r.o
+"""
+
+_WANTED = "JOIN unnest($1::bigint[], $2::bigint[]) AS w (m, p) ON t.merchant_id = w.m AND t.payment_id = w.p"
+
+
+def _select(recordset: Any, order: str, lock: str = "") -> str:
+    columns = ", ".join(f"t.{f.name}" for f in recordset.fields)
+    return f"SELECT {columns} FROM {recordset.table} t {_WANTED} ORDER BY {order} {lock}"
+
+
+_LOCK_PAYMENTS = _select(rows.PAYMENTS, "t.merchant_id, t.payment_id", "FOR UPDATE OF t")
+_LOCK_OPERATIONS = _select(rows.OPERATIONS, "t.merchant_id, t.operation_id", "FOR UPDATE OF t")
+_LOAD_REFUNDS = _select(rows.REFUNDS, "t.merchant_id, t.refund_id")
+_LOAD_AUDIT = _select(rows.AUDIT, "t.merchant_id, t.version, t.transaction_log_id")
+
+
+async def lock_payments(
+    session: WriteSession, ids: Ids, places: Sequence[tuple[int, int]], now: datetime
+) -> dict[tuple[int, int], Found]:
+    """Lock these (merchant, payment) pairs, in order, and load what belongs to each as it is after the wait."""
+    if not places:
+        return {}
+    merchants, payment_ids = [m for m, _ in places], [p for _, p in places]
+    payments = [rows.payment(row) for row in await run(session, _LOCK_PAYMENTS, merchants, payment_ids)]
+    operations = [rows.operation(r) for r in await run(session, _LOCK_OPERATIONS, merchants, payment_ids)]
+    refunds = [rows.refund(r) for r in await run(session, _LOAD_REFUNDS, merchants, payment_ids)]
+    audit = [rows.audit_entry(r) for r in await run(session, _LOAD_AUDIT, merchants, payment_ids)]
+    return {
+        (p.merchant_id, p.payment_id): Found(
+            max(now, p.updated_at), ids, p, _of(p, operations), _of(p, refunds), _of(p, audit)
+        )
+        for p in payments
+    }
+
+
+def _of(payment: Payment, things: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(
+        t for t in things if t.payment_id == payment.payment_id and t.merchant_id == payment.merchant_id
+    )
+
+
+async def _forget_refused(batch: _Batch) -> None:
+    refused = [key for i, key in batch.claimed if isinstance(batch.results[i], Refusal | Deferred)]
+    if refused:
+        await delete_keys(batch.session, refused)

@@ -1,0 +1,151 @@
+"""What a person at the terminal gets: help, and one clear line for whatever keeps a command from starting."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.processes import free_port, plain_environment, processes, run_command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.postgres import Database
+
+COMMANDS = ("demo", "serve", "work", "migrate", "verify", "sandbox", "standins", "deliveries")
+
+
+@pytest.fixture
+def environment(tmp_path: Path, database: Database) -> dict[str, str]:
+    return plain_environment(
+        DATA_DIR=tmp_path,
+        DATABASE_URL=database.service_url,
+        MIGRATION_DATABASE_URL=database.owner_url,
+        GATEWAYS="simulator",
+    )
+
+
+def refused(*arguments: str, environment: dict[str, str], code: int) -> str:
+    """The one line with which a command ends."""
+    done = run_command(*arguments, environment=environment)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert (done.returncode, len(lines)) == (code, 1), done.stderr + done.stdout
+    assert lines[0].startswith("eci-payments: ")
+    return lines[0].removeprefix("eci-payments: ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, environment):
+    done = run_command(command, "--help", environment=environment)
+    assert done.returncode == 0
+    assert "Usage:" in done.stdout
+
+
+def test_the_help_names_every_command(environment):
+    said = run_command("--help", environment=environment).stdout
+    assert [command for command in COMMANDS if command not in said] == []
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_without_gateways_nothing_starts(command, environment):
+    line = refused(command, environment=environment | {"GATEWAYS": ""}, code=2)
+    assert line.startswith("GATEWAYS ")
+
+
+@pytest.mark.parametrize("command", ["demo", "serve", "work", "migrate", "verify"])
+def test_a_wrong_setting_is_named_and_not_repeated(command, environment):
+    line = refused(command, environment=environment | {"SERVICE_PORT": "secret"}, code=2)
+    assert line.startswith("SERVICE_PORT ")
+    assert "secret" not in line
+
+
+def test_an_unknown_gateway_is_named(environment):
+    line = refused("serve", "--port", "0", environment=environment | {"GATEWAYS": "bank"}, code=2)
+    assert line.startswith("GATEWAYS")
+
+
+@pytest.mark.parametrize("command", ["serve", "work", "migrate", "verify"])
+def test_a_database_that_is_away_is_one_line_without_its_password(command, environment):
+    away = f"postgresql://someone:secret@127.0.0.1:{free_port()}/books"
+    changed = environment | {"DATABASE_URL": away, "MIGRATION_DATABASE_URL": "", "SERVICE_PORT": "0"}
+    line = refused(command, environment=changed, code=1)
+    assert line.startswith("the database books at 127.0.0.1:")
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize("command", ["serve", "work", "verify"])
+def test_a_database_that_is_not_migrated_names_the_command(command, environment, empty_database):
+    urls = {"DATABASE_URL": empty_database.service_url, "MIGRATION_DATABASE_URL": empty_database.owner_url}
+    line = refused(command, environment=environment | urls | {"SERVICE_PORT": "0"}, code=1)
+    assert "eci-payments migrate" in line
+
+
+def test_migrate_makes_the_schema_and_says_so(environment, empty_database):
+    changed = environment | {
+        "DATABASE_URL": empty_database.service_url,
+        "MIGRATION_DATABASE_URL": empty_database.owner_url,
+    }
+    assert run_command("migrate", environment=changed).stdout == "The database is migrated.\n"
+    assert run_command("migrate", environment=changed).stdout == "The database was up to date.\n"
+
+
+def test_a_taken_port_is_one_line(environment):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        line = refused("serve", "--port", port, environment=environment, code=1)
+        assert line.startswith(f"port {port} on 127.0.0.1 is taken")
+        demo = refused("demo", environment=environment | {"SERVICE_PORT": port}, code=1)
+        assert demo == line
+
+
+def test_a_role_that_could_rewrite_history_warns_or_is_refused(environment, database, tmp_path):
+    as_owner = environment | {"DATABASE_URL": database.owner_url}
+    line = refused("serve", "--port", "0", environment=as_owner | {"REQUIRE_RESTRICTED_ROLE": "on"}, code=1)
+    assert "could rewrite history" in line
+    with processes(tmp_path / "logs", **_settings(as_owner)) as made:
+        running, _ = made.serve()
+        warnings = [json.loads(each) for each in running.said.splitlines() if '"WARNING"' in each]
+    assert any("could rewrite history" in each["message"] for each in warnings)
+
+
+def test_the_simulator_warns_and_every_log_line_is_json(environment, tmp_path):
+    with processes(tmp_path / "logs", **_settings(environment)) as made:
+        running, _ = made.serve()
+        worker = made.work()
+        assert (running.stop(), worker.stop()) == (0, 0)
+        lines = [json.loads(each) for each in (running.said + worker.said).splitlines()]
+    assert sum("simulator" in each["message"] for each in lines if each["level"] == "WARNING") == 2
+
+
+def test_another_fingerprint_key_is_refused(environment, tmp_path):
+    with processes(tmp_path / "logs", **_settings(environment)) as made:
+        made.serve()
+    key = tmp_path / "fingerprint.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    other = refused("serve", "--port", "0", environment=environment | {"FINGERPRINT_KEY": "x" * 32}, code=1)
+    assert other.startswith("FINGERPRINT_KEY is not the key")
+    key.unlink()
+    lost = refused("work", environment=environment, code=1)
+    assert "FINGERPRINT_KEY is not given" in lost
+
+
+def test_verify_counts_what_it_looked_at(environment):
+    done = run_command("verify", environment=environment)
+    assert (done.returncode, done.stdout.startswith("The books are right: ")) == (0, True)
+
+
+def test_deliveries_are_listed_and_replayed_by_name(environment):
+    assert "nothing is parked" in run_command("deliveries", "list", environment=environment).stdout
+    assert run_command("deliveries", "replay", "--parked", environment=environment).stdout.startswith(
+        "0 are sent"
+    )
+    assert "no such delivery" in refused("deliveries", "replay", "1", environment=environment, code=1)
+    assert "--state" in refused("deliveries", "list", "--state", "x", environment=environment, code=2)
+
+
+def _settings(environment: dict[str, str]) -> dict[str, str]:
+    names = ("DATA_DIR", "DATABASE_URL", "MIGRATION_DATABASE_URL", "GATEWAYS")
+    return {name: environment[name] for name in names}

@@ -1,0 +1,149 @@
+"""Rate limits: one process to the request, several to within the stated error; and their headers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eci_payments.api.access import FLUSH_S
+from eci_payments.api.limits import TOLD_FROM, WINDOW_S, Limits, Subject
+from support.access import bearer, guarded_api
+
+LIST = "/v1/payments"
+LIMIT = 100
+
+
+def passed(limits, times, subject=None):
+    subject = subject or Subject(1, "key:a", LIMIT)
+    return sum(limits.take(subject).passes for _ in range(times))
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 60)), max_size=40))
+def test_one_process_never_lets_more_through_than_the_limit_by_its_own_measure(bursts):
+    now = [1000.0 * WINDOW_S]
+    limits = Limits(lambda: now[0])
+    by_window: dict[int, int] = {}
+    for pause_s, times in bursts:
+        now[0] += pause_s
+        by_window[limits.number] = by_window.get(limits.number, 0) + passed(limits, times)
+    assert all(count <= LIMIT for count in by_window.values())
+
+
+def test_a_flood_gets_its_limit_and_no_second_one_at_the_border_of_two_windows():
+    now = [1000.0 * WINDOW_S + WINDOW_S - 0.01]
+    limits = Limits(lambda: now[0])
+    assert passed(limits, 500) == LIMIT
+    now[0] += 0.02
+    assert passed(limits, 500) <= 1
+    now[0] += WINDOW_S / 2
+    assert 45 <= passed(limits, 500) <= 51
+    now[0] += 3 * WINDOW_S
+    assert passed(limits, 500) == LIMIT
+
+
+def test_whoever_waits_as_long_as_it_says_gets_through():
+    now = [1000.0 * WINDOW_S + 3]
+    limits = Limits(lambda: now[0])
+    passed(limits, 500)
+    for _ in range(30):
+        verdict = limits.take(Subject(1, "key:a", LIMIT))
+        assert not verdict.passes
+        now[0] += verdict.reset_s
+        assert passed(limits, 1) == 1
+        passed(limits, 500)
+
+
+def test_subjects_do_not_share_and_merchants_do_not_either():
+    limits = Limits(lambda: 5.0)
+    assert passed(limits, 500) == LIMIT
+    assert passed(limits, 500, Subject(1, "key:b", LIMIT)) == LIMIT
+    assert passed(limits, 500, Subject(2, "key:a", LIMIT)) == LIMIT
+
+
+def test_processes_learn_of_each_other():
+    one, other = Limits(lambda: 5.0), Limits(lambda: 5.0)
+    assert passed(one, 60) == 60
+    told = one.taken_untold()
+    assert passed(other, 10) == 10
+    sums = {place: told[place] + used for place, used in other.taken_untold().items()}
+    other.learn(sums)
+    assert passed(other, 500) == LIMIT - 70
+
+
+def test_small_callers_cost_the_database_nothing():
+    limits = Limits(lambda: 5.0)
+    passed(limits, LIMIT // TOLD_FROM - 1)
+    assert not limits.has_untold
+    passed(limits, 1)
+    assert limits.taken_untold() == {(1, "key:a", 0): LIMIT // TOLD_FROM}
+
+
+async def test_a_key_is_told_its_limit_and_refused_beyond_it(service_url, keys):
+    key = bearer(await keys.make())
+    async with guarded_api(service_url, rate_per_key=1) as (api, _):
+        answers = [await api.get(LIST, headers=key) for _ in range(12)]
+        assert answers[0].headers["ratelimit-policy"] == f'"default";q=10;w={WINDOW_S}'
+        assert answers[0].headers["ratelimit"].startswith('"default";r=9;t=')
+        refused = answers[-1]
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert 1 <= int(refused.headers["retry-after"]) <= WINDOW_S + 1
+        assert refused.headers["ratelimit"].startswith('"default";r=0;t=')
+        other = await api.get(LIST, headers=bearer(await keys.make()))
+        assert other.status_code == 200
+
+
+async def test_an_address_is_limited_before_its_key_is_looked_at(service_url):
+    async with guarded_api(service_url, rate_per_address=1) as (api, _):
+        statuses = [(await api.get(LIST, headers=bearer("x"))).status_code for _ in range(15)]
+        assert statuses[:10] == [401] * 10
+        assert statuses[-1] == 429
+        assert (await api.get("/livez")).status_code == 200
+
+
+async def test_three_replicas_keep_one_limit_to_within_the_stated_error(service_url, keys):
+    """(R - 1) times what one lets through in half a second, and a twentieth of the limit for each."""
+    key, per_round, rate = bearer(await keys.make()), 4, 6
+    limit, replicas = rate * WINDOW_S, 3
+    async with (
+        guarded_api(service_url, rate_per_key=rate) as (one, first),
+        guarded_api(service_url, rate_per_key=rate) as (two, second),
+        guarded_api(service_url, rate_per_key=rate) as (three, third),
+    ):
+        now = 1000.0 * WINDOW_S
+        for access in (first, second, third):
+            access.limits._clock = lambda: now + 1
+        let_through = 0
+        for _ in range(12):
+            for api in (one, two, three):
+                for _ in range(per_round):
+                    let_through += (await api.get(LIST, headers=key)).status_code == 200
+            for access in (first, second, third):
+                await access._flush()
+    error = (replicas - 1) * per_round + replicas * limit // TOLD_FROM
+    assert limit - 1 <= let_through <= limit + error
+
+
+async def test_too_many_at_once_are_told_to_come_again(service_url, keys):
+    one, other = bearer(await keys.make()), bearer(await keys.make())
+    async with guarded_api(service_url, concurrent=4) as (api, access):
+        holder = (await access.keys.find(one["Authorization"].removeprefix("Bearer "))).principal
+        assert holder is not None
+        busy = [access.running(holder) for _ in range(2)]
+        for each in busy:
+            each.__enter__()
+        refused = await api.get(LIST, headers=one)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+        assert (await api.get(LIST, headers=other)).status_code == 200
+        for each in busy:
+            each.__exit__(None, None, None)
+        assert (await api.get(LIST, headers=one)).status_code == 200
+
+
+async def test_sums_are_written_soon_and_old_ones_forgotten(service_url, keys):
+    key = bearer(await keys.make())
+    async with guarded_api(service_url, rate_per_key=1) as (api, access):
+        await api.get(LIST, headers=key)
+        await asyncio.sleep(FLUSH_S + 0.3)
+        assert not access.limits.has_untold

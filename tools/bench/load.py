@@ -1,0 +1,206 @@
+"""A closed-loop HTTP load generator: so many connections, each with one request under way, every order a new one.
+
+One process, one loop over epoll, no framework: it must not be what is measured. `ceiling` says how fast it is against
+a server that does nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import select
+import socket
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from multiprocessing.connection import Connection as Pipe
+
+Address = tuple[str, int]
+ANSWER_TIMEOUT_S = 15.0
+"""A connection that waits longer than this ends the run: something hangs."""
+RECEIVE_BYTES = 65536
+CREATED = 201
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one run. ``latencies_s`` holds one number per answer; ``statuses`` counts them."""
+
+    seconds: float
+    statuses: dict[int, int]
+    latencies_s: list[float] = field(repr=False)
+    wrong: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of_rate(cls, per_second: float, seconds: float, latencies_s: list[float]) -> Outcome:
+        """An outcome whose rate somebody else has counted."""
+        return cls(seconds, {CREATED: round(per_second * seconds)}, latencies_s)
+
+    @property
+    def per_second(self) -> float:
+        """Answers of the wanted status per second."""
+        return self.statuses.get(CREATED, 0) / self.seconds
+
+    def quantile_ms(self, share: float) -> float:
+        """The latency below which ``share`` of the answers lie, in milliseconds."""
+        ordered = sorted(self.latencies_s)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else float("nan")
+
+
+@dataclass(slots=True)
+class _Connection:
+    number: int
+    socket: socket.socket
+    sent_at: float = 0.0
+    received: bytearray = field(default_factory=bytearray)
+
+
+def run_apart(addresses: Sequence[Address], connections: int, seconds: float, run: str) -> Outcome:
+    """The load from a process of its own, so that whoever asks does not disturb it."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_send_outcome, args=(theirs, list(addresses), connections, seconds, run)
+    )
+    process.start()
+    theirs.close()
+    try:
+        outcome = ours.recv()
+    except EOFError:
+        raise RuntimeError("the load generator ended without a result") from None
+    finally:
+        process.join()
+    if isinstance(outcome, Outcome):
+        return outcome
+    raise RuntimeError(f"the load generator failed: {outcome}")
+
+
+def _send_outcome(pipe: Pipe, *arguments: Any) -> None:
+    try:
+        pipe.send(drive(*arguments))
+    except Exception as error:  # noqa: BLE001 - told to whoever asked
+        pipe.send(repr(error))
+
+
+def drive(addresses: Sequence[Address], connections: int, seconds: float, run: str) -> Outcome:
+    """Keep every connection busy for so long; answers that come later do not count."""
+    make = requests(run)
+    waiting = {}
+    poll = select.epoll()
+    for number in range(connections):
+        opened = _Connection(number, socket.create_connection(addresses[number % len(addresses)]))
+        opened.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opened.socket.settimeout(0)
+        waiting[opened.socket.fileno()] = opened
+        poll.register(opened.socket, select.EPOLLIN)
+    try:
+        return _loop(poll, waiting, make, seconds)
+    finally:
+        for each in waiting.values():
+            each.socket.close()
+        poll.close()
+
+
+def requests(run: str) -> Callable[[int], bytes]:
+    """Makes the n-th charge of this run: an order and a key that nobody used before."""
+    head = (
+        "POST /v1/payments/charge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Idempotency-Key: {run}-{number:08d}\r\nContent-Length: {length}\r\n\r\n"
+    )
+    body = (
+        '{{"order_id":"{run}-{number:08d}","user_id":{user:06d},"amount":"1499.00","payment_method":"UPI"}}'
+    )
+    length = len(body.format(run=run, number=0, user=100_000))
+
+    def make(number: int) -> bytes:
+        user = 100_000 + number % 50_000
+        return (head + body).format(run=run, number=number, length=length, user=user).encode()
+
+    return make
+
+
+def _loop(
+    poll: select.epoll, waiting: dict[int, _Connection], make: Callable[[int], bytes], seconds: float
+) -> Outcome:
+    statuses: Counter[int] = Counter()
+    latencies: list[float] = []
+    wrong: list[str] = []
+    clock = time.perf_counter
+    number, begun = 0, clock()
+    ends = begun + seconds
+    for each in waiting.values():
+        each.sent_at = clock()
+        each.socket.sendall(make(number))
+        number += 1
+    while (now := clock()) < ends:
+        ready = poll.poll(min(ANSWER_TIMEOUT_S, ends - now))
+        for descriptor, _ in ready:
+            each = waiting[descriptor]
+            status = _receive(each)
+            if status is None:
+                continue
+            now = clock()
+            statuses[status] += 1
+            latencies.append(now - each.sent_at)
+            if status != CREATED and len(wrong) < 3:  # noqa: PLR2004 - a few are enough to see what it is
+                wrong.append(bytes(each.received).decode(errors="replace"))
+            each.received.clear()
+            each.sent_at = now
+            each.socket.sendall(make(number))
+            number += 1
+    return Outcome(clock() - begun, dict(statuses), latencies, wrong)
+
+
+def _receive(connection: _Connection) -> int | None:
+    """The status of a whole answer, or None while a part of it is still to come."""
+    chunk = connection.socket.recv(RECEIVE_BYTES)
+    if not chunk:
+        raise ConnectionError("the service closed a connection")
+    received = connection.received
+    received += chunk
+    head = received.find(b"\r\n\r\n")
+    if head < 0:
+        return None
+    place = received.lower().find(b"content-length:", 0, head)
+    length = int(received[place + 15 : received.find(b"\r", place)])
+    return int(received[9:12]) if len(received) >= head + 4 + length else None
+
+
+def ceiling(connections: int, seconds: float) -> float:
+    """Requests per second that the generator does against a server which answers without looking."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=_answer_everything, args=(theirs,), daemon=True)
+    server.start()
+    try:
+        return run_apart([("127.0.0.1", ours.recv())], connections, seconds, "ceiling").per_second
+    finally:
+        server.terminate()
+        server.join()
+
+
+def _answer_everything(pipe: Pipe) -> None:
+    body = json.dumps({"padding": "x" * 1000}).encode()
+    answer = b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+    pipe.send(listening.getsockname()[1])
+    poll = select.epoll()
+    poll.register(listening, select.EPOLLIN)
+    connected = {}
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor == listening.fileno():
+                taken, _ = listening.accept()
+                connected[taken.fileno()] = taken
+                poll.register(taken, select.EPOLLIN)
+                continue
+            with contextlib.suppress(ConnectionError):
+                if connected[descriptor].recv(RECEIVE_BYTES):
+                    connected[descriptor].sendall(answer)
+                    continue
+            poll.unregister(descriptor)
+            connected.pop(descriptor).close()

@@ -1,0 +1,133 @@
+"""What is measured: the embedded PostgreSQL, made for this run, and `serve` processes on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from eci_payments.store.embedded import EmbeddedPostgres
+from eci_payments.store.embedded.cluster import ADMIN_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.load import Address
+
+START_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The running server and where the service answers."""
+
+    server: EmbeddedPostgres
+    addresses: list[Address]
+    environment: dict[str, str]
+
+    def checkpoint(self) -> None:
+        """Write out what the last run left, so that each begins alike."""
+        asyncio.run(self._execute("CHECKPOINT"))
+
+    async def _execute(self, sql: str) -> None:
+        admin = await asyncpg.connect(self.server.url(ADMIN_ROLE).replace("+asyncpg", ""))
+        try:
+            await admin.execute(sql)
+        finally:
+            await admin.close()
+
+    def charge(self, order: str) -> dict[str, Any]:
+        """Charge one order over HTTP."""
+        body = {"order_id": order, "user_id": 100_000, "amount": "1499.00", "payment_method": "UPI"}
+        host, port = self.addresses[0]
+        request = urllib.request.Request(
+            f"http://{host}:{port}/v1/payments/charge",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json", "Idempotency-Key": order},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own process, over HTTP
+            charged: dict[str, Any] = json.load(answer)
+            return charged
+
+    def verify(self) -> tuple[int, str]:
+        """The exit code and the words of `eci-payments verify`."""
+        done = subprocess.run(
+            [*COMMAND, "verify"], env=self.environment, capture_output=True, text=True, check=False
+        )
+        return done.returncode, (done.stdout + done.stderr).strip()
+
+
+COMMAND = [sys.executable, "-m", "eci_payments"]
+
+
+@contextmanager
+def stack(folder: Path, serves: int) -> Iterator[Stack]:
+    """A migrated database in a new folder below ``folder`` (the same disk as the service's own), and the service."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data_dir = Path(tempfile.mkdtemp(prefix="bench-", dir=folder))
+    environment = {
+        **_without_settings(),
+        "DATA_DIR": str(data_dir),
+        "GATEWAYS": "simulator",
+        "SIMULATOR_DB": ":memory:",
+    }
+    try:
+        with EmbeddedPostgres(data_dir):
+            server = EmbeddedPostgres(data_dir)
+            subprocess.run([*COMMAND, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
+            with contextlib.ExitStack() as running:
+                addresses = [
+                    running.enter_context(_serve(environment, data_dir / f"serve-{n}.log"))
+                    for n in range(serves)
+                ]
+                yield Stack(server, addresses, environment)
+    finally:
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _without_settings() -> dict[str, str]:
+    """The environment without settings of the service: what is measured are its defaults."""
+    from eci_payments.settings import declared  # noqa: PLC0415
+
+    names = {name.upper() for name in declared()}
+    return {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in names}
+
+
+@contextmanager
+def _serve(environment: dict[str, str], log: Path) -> Iterator[Address]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", "0"], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        yield _address(process, log)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> Address:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        for line in log.read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                said = json.loads(line)
+                if isinstance(said, dict) and said.get("listens_on"):
+                    host, _, port = said["listens_on"].removeprefix("http://").rpartition(":")
+                    return host, int(port)
+        time.sleep(0.05)
+    raise RuntimeError(f"serve did not start: {log.read_text()[-1000:]}")
