@@ -27,6 +27,7 @@ OPERATIONS = {
     ("get", "/v1/payments/{payment_id}"),
     ("get", "/v1/payments/order/{order_id}"),
     ("get", "/v1/payments/transaction/{transaction_id}"),
+    ("get", "/v1/payment-methods"),
     ("get", "/health"),
     ("get", "/livez"),
     ("get", "/readyz"),

@@ -112,7 +112,9 @@ def test_cash_on_delivery(base_url):
     assert done["refunds"][0]["status"] == "SUCCEEDED"
 
 
-@pytest.mark.parametrize("name", ["health", "livez", "readyz", "list_payments", "openapi", "openapi_3_0"])
+@pytest.mark.parametrize(
+    "name", ["health", "livez", "readyz", "list_payments", "openapi", "openapi_3_0", "list_payment_methods"]
+)
 def test_what_answers_json(base_url, name):
     assert json.loads(run(base_url, name))
 

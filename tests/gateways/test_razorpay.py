@@ -19,6 +19,7 @@ from eci_payments.gateways.contract import (
     CallKind,
     Declined,
     GatewayCall,
+    Listing,
     NeverSeen,
     NotSent,
     Pending,
@@ -250,3 +251,36 @@ async def test_a_card_number_leaves_only_for_the_gateway(service_url: str, recor
         assert after["status"] == "PARTIALLY_REFUNDED"
     sent = [r for r in recorder.requests if CARD.number in json.dumps(r.body)]
     assert [r.path for r in sent] == [JSON_PATH]
+
+
+async def test_what_is_switched_on_for_the_account(recorder: Recorder, gateway: RazorpayGateway) -> None:
+    recorder.answers["GET", "/v1/methods"] = (
+        200,
+        {
+            "entity": "methods",
+            "card": True,
+            "credit_card": True,
+            "debit_card": False,
+            "upi": True,
+            "netbanking": {"HDFC": "HDFC Bank", "SBIN": "State Bank of India"},
+            "wallet": {"mobikwik": True, "olamoney": False},
+        },
+    )
+    listed = await gateway.list_instruments()
+    (asked,) = recorder.requests
+    assert (asked.verb, asked.path, (asked.authorization or "")[:6]) == ("GET", "/v1/methods", "Basic ")
+    assert listed == Listing(
+        {"HDFC": "HDFC Bank", "SBIN": "State Bank of India"},
+        {"mobikwik": "mobikwik"},
+        frozenset(
+            {PaymentMethod.CREDIT_CARD, PaymentMethod.UPI, PaymentMethod.NET_BANKING, PaymentMethod.WALLET}
+        ),
+    )
+    recorder.answers["GET", "/v1/methods"] = (200, {"entity": "methods", "card": True, "wallet": []})
+    cards = frozenset({PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD})
+    assert await gateway.list_instruments() == Listing({}, {}, cards)
+    answers: tuple[tuple[int, Any], ...] = ((500, {}), (401, {"error": {}}), (200, {}), (200, []))
+    for answer in answers:
+        recorder.answers["GET", "/v1/methods"] = answer
+        assert isinstance(await gateway.list_instruments(), Unknown)
+    await gateway.close()

@@ -11,6 +11,7 @@ import pytest
 
 from eci_payments.domain.methods import Bank, Card, PaymentMethod, Upi, Wallet
 from eci_payments.gateways.adapters.sandbox.account import SandboxGateway
+from eci_payments.gateways.adapters.simulator.instruments import BANKS, WALLETS
 from eci_payments.gateways.contract import (
     ActionRequired,
     ActionType,
@@ -18,6 +19,7 @@ from eci_payments.gateways.contract import (
     CallKind,
     Cancelled,
     Declined,
+    Listing,
     NeverSeen,
     NotSent,
     Pending,
@@ -307,4 +309,10 @@ async def test_movements_over_http(sandbox: Sandbox, gateway: SandboxGateway):
     await gateway.perform(asked)
     moved = sandbox.ask("GET", "/v1/movements").json()["movements"]
     assert [m["amount_minor"] for m in moved if m["key"] == asked.key] == [14950]
-    assert "HDFC" in sandbox.ask("GET", "/v1/methods").json()["banks"]
+
+
+async def test_banks_and_wallets_over_http(
+    gateway: SandboxGateway, gateway_with: Callable[..., SandboxGateway]
+):
+    assert await gateway.list_instruments() == Listing(BANKS, WALLETS)
+    assert isinstance(await gateway_with(api_key="another-key").list_instruments(), Unknown)

@@ -14,7 +14,7 @@ from eci_payments.api.envelope import Envelope
 from eci_payments.api.errors import WireError
 from eci_payments.api.guard import Guard
 from eci_payments.api.openapi import document
-from eci_payments.api.routes import charging, delivering, listing, reading, returning
+from eci_payments.api.routes import charging, delivering, listing, offering, reading, returning
 from eci_payments.api.routes.pages import add_pages
 from eci_payments.api.routes.system import add_system_routes
 
@@ -36,7 +36,7 @@ def create_app(services: Services) -> FastAPI:
     )
     for mutation in (*charging.MUTATIONS, *returning.MUTATIONS, *delivering.MUTATIONS):
         app.router.routes.append(mutation_route(mutation, services))
-    for read in (*reading.READS, *listing.READS):
+    for read in (*reading.READS, *listing.READS, *offering.READS):
         app.router.routes.append(read_route(read, services))
     add_system_routes(app, services)
     add_pages(app)

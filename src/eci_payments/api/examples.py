@@ -116,6 +116,29 @@ REFUNDED = PAYMENT | {
 }
 LIST = {"total": 1, "page": 1, "page_size": 10, "payments": [PAYMENT], "next_cursor": None}
 REFUNDS = {"refunds": [REFUND]}
+_PLACE = {
+    "gateway": "simulator",
+    "details_required": False,
+    "partial_capture": True,
+    "multiple_capture": True,
+    "banks": None,
+    "wallets": None,
+}
+METHODS = {
+    "currency": "INR",
+    "min_amount": 0.01,
+    "min_amount_minor": 1,
+    "max_amount": 100000.00,
+    "max_amount_minor": 10000000,
+    "payment_methods": [
+        {"payment_method": "CREDIT_CARD", "gateways": [_PLACE]},
+        {
+            "payment_method": "NET_BANKING",
+            "gateways": [_PLACE | {"banks": [{"code": "HDFC", "name": "HDFC Bank"}]}],
+        },
+        {"payment_method": "COD", "gateways": []},
+    ],
+}
 
 ORDER = {"order_id": 42, "user_id": 7, "amount": 149.50, "payment_method": "CREDIT_CARD"}
 CARD = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2030, "cvc": "123"}

@@ -25,6 +25,7 @@ NEEDED: dict[str, Scope] = {
     "GET /v1/payments/order/{order_id}": Scope.READ,
     "GET /v1/payments/transaction/{transaction_id}": Scope.READ,
     "GET /v1/payments/{payment_id}/refunds": Scope.READ,
+    "GET /v1/payment-methods": Scope.READ,
 }
 """By method and route template."""
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eci_payments.domain.ids import GatewayKey, MerchantId, TransactionId
 from eci_payments.domain.methods import Instrument, PaymentMethod
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class CallKind(StrEnum):
@@ -157,6 +160,8 @@ class Capabilities:
     """How long the gateway recognises a repeated key; nothing is sent again after that."""
     instrument_required: frozenset[PaymentMethod] = frozenset()
     """Methods for which a charge without instrument details is refused with 422."""
+    lists_instruments: bool = False
+    """True: it tells which banks and wallets it takes (`ListingGateway`)."""
 
 
 class Gateway(Protocol):
@@ -190,6 +195,24 @@ class PreparingGateway(Gateway, Protocol):
 
     async def prepare(self, call: GatewayCall) -> Preparation:
         """Make the object that stands for the charge. Moves no money, whatever becomes of the call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What an account takes beside its capabilities: banks and wallets, their names for people by their codes."""
+
+    banks: Mapping[str, str]
+    wallets: Mapping[str, str]
+    methods: frozenset[PaymentMethod] | None = None
+    """Those that are switched on for the account; None: all that its capabilities name."""
+
+
+class ListingGateway(Gateway, Protocol):
+    """A gateway whose capabilities say ``lists_instruments``."""
+
+    async def list_instruments(self) -> Listing | NotSent | Unknown:
+        """What it takes at present. Changes nothing there."""
         ...
 
 

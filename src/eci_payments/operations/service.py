@@ -15,6 +15,7 @@ from eci_payments.domain.money import currency, major_units
 from eci_payments.domain.payment import PaymentStatus
 from eci_payments.operations import cancel, capture, charge, cod, refund, report, status
 from eci_payments.operations.driver import drive
+from eci_payments.operations.offers import Offers
 from eci_payments.operations.steps import Begin, Inquire
 from eci_payments.store.reads import find_payment
 from eci_payments.store.units import Unit
@@ -49,6 +50,7 @@ class Payments:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.offers = Offers(engine)
         self._running: set[asyncio.Task[Answer]] = set()
 
     async def charge(self, caller: Caller, command: Charge) -> Answer:

@@ -15,6 +15,7 @@ from eci_payments.gateways.adapters.razorpay.mapping import (
     NOT_FOUND,
     created_outcome,
     failed,
+    listed,
     payment_outcome,
     payments_outcome,
     refund_outcome,
@@ -25,6 +26,7 @@ from eci_payments.gateways.contract import (
     Declined,
     GatewayCall,
     Inquiry,
+    Listing,
     NeverSeen,
     NotSent,
     Outcome,
@@ -47,6 +49,7 @@ CAPABILITIES = Capabilities(
     never_seen_after_s=120.0,
     key_window_s=24 * 3600.0,
     instrument_required=_ONLINE,
+    lists_instruments=True,
 )
 NO_VOID = Declined(
     "not_supported", "This gateway cannot cancel; what is not captured lapses by itself.", retryable=False
@@ -106,6 +109,11 @@ class RazorpayGateway:
                 return await self._find_refund(call)
             case CallKind.VOID | CallKind.CANCEL_ACTION:
                 return NO_VOID
+
+    async def list_instruments(self) -> Listing | NotSent | Unknown:
+        """The methods, banks and wallets that are switched on for the account."""
+        reply = await self._send(requests.methods())
+        return listed(reply) if isinstance(reply, Reply) else reply
 
     async def close(self) -> None:
         """Give back connections."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eci_payments.domain.methods import PaymentMethod
 from eci_payments.gateways.contract import (
     ActionRequired,
     ActionType,
@@ -12,6 +13,7 @@ from eci_payments.gateways.contract import (
     Declined,
     GatewayCall,
     Inquiry,
+    Listing,
     NeverSeen,
     NotSent,
     Outcome,
@@ -134,3 +136,25 @@ def refund_outcome(refund: dict[str, Any]) -> Outcome:
             )
         case _:
             return Unknown(f"a refund in state {status!r}")
+
+
+def listed(reply: Reply) -> Listing | NotSent | Unknown:
+    """What the account's methods say: switches by method, banks with their names, wallets with a switch each."""
+    if reply.status >= BAD_REQUEST or reply.body.get("entity") != "methods":
+        return Unknown(f"status {reply.status} without a list of methods")
+    banks = {code: str(name) for code, name in _object(reply.body, "netbanking").items()}
+    wallets = {code: code for code, is_on in _object(reply.body, "wallet").items() if is_on}
+    is_on = {
+        PaymentMethod.CREDIT_CARD: reply.body.get("credit_card", reply.body.get("card")),
+        PaymentMethod.DEBIT_CARD: reply.body.get("debit_card", reply.body.get("card")),
+        PaymentMethod.UPI: reply.body.get("upi"),
+        PaymentMethod.NET_BANKING: banks,
+        PaymentMethod.WALLET: wallets,
+    }
+    return Listing(banks, wallets, frozenset(method for method, on in is_on.items() if on))
+
+
+def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """A member that is an object; Razorpay writes an empty one as an empty list."""
+    value = body.get(name)
+    return value if isinstance(value, dict) else {}

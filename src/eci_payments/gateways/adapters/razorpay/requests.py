@@ -124,3 +124,8 @@ def payment(payment_id: str) -> Request:
 def refunds_of_payment(payment_id: str) -> Request:
     """The refunds of a payment, at most a hundred."""
     return Request("GET", f"/v1/payments/{payment_id}/refunds", query={"count": "100"})
+
+
+def methods() -> Request:
+    """What is switched on for the account."""
+    return Request("GET", "/v1/methods")

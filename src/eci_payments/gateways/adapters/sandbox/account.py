@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from eci_payments.domain.methods import PaymentMethod
-from eci_payments.gateways.adapters.sandbox.mapping import inquired, performed, request_json
-from eci_payments.gateways.contract import Capabilities, NotSent, Unknown
+from eci_payments.gateways.adapters.sandbox.mapping import inquired, listed, performed, request_json
+from eci_payments.gateways.contract import Capabilities, Listing, NotSent, Unknown
 from eci_payments.gateways.transport import Reply, Transport
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class SandboxGateway:
             multiple_capture=True,
             inquiry_by_key=True,
             never_seen_after_s=timeout_s * 1.5 if never_seen_after_s is None else never_seen_after_s,
+            lists_instruments=True,
         )
 
     @property
@@ -75,6 +76,11 @@ class SandboxGateway:
             "GET", f"/v1/operations/{quote(call.key, safe='')}"
         )
         return inquired(call, reply) if isinstance(reply, Reply) else reply
+
+    async def list_instruments(self) -> Listing | NotSent | Unknown:
+        """The banks and wallets that have names there."""
+        reply = await self._transport.send("GET", "/v1/methods")
+        return listed(reply) if isinstance(reply, Reply) else reply
 
     async def close(self) -> None:
         """Give back the connections."""

@@ -11,6 +11,7 @@ from eci_payments.gateways.contract import (
     Approved,
     Cancelled,
     Declined,
+    Listing,
     NeverSeen,
     Pending,
     Unknown,
@@ -125,6 +126,18 @@ def read_outcome(
             return NeverSeen()
         case _:
             return Unknown(_text(body, "message") or "the gateway does not know")
+
+
+def listed(reply: Reply) -> Listing | Unknown:
+    """The banks and wallets of ``GET /v1/methods``."""
+    banks, wallets = reply.body.get("banks"), reply.body.get("wallets")
+    if reply.status != OK or not isinstance(banks, dict) or not isinstance(wallets, dict):
+        return Unknown(f"status {reply.status} without a list of banks and wallets")
+    return Listing(_names(banks), _names(wallets))
+
+
+def _names(given: dict[str, Any]) -> dict[str, str]:
+    return {code: str(name) for code, name in given.items()}
 
 
 def _action(body: dict[str, Any]) -> ActionRequired:

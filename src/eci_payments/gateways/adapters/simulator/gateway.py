@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.gateways.adapters.simulator.answers import answer_on, declined
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
+from eci_payments.gateways.adapters.simulator.instruments import BANKS, WALLETS
 from eci_payments.gateways.adapters.simulator.steering import Told, plan_for
 from eci_payments.gateways.adapters.simulator.writer import PATIENCE_S, RecordBusy, RecordClosed
-from eci_payments.gateways.contract import Capabilities, NeverSeen, NotSent, Unknown
+from eci_payments.gateways.contract import Capabilities, Listing, NeverSeen, NotSent, Unknown
 
 if TYPE_CHECKING:
     from eci_payments.gateways.adapters.simulator.record import Recorded, SimulatorRecord
@@ -53,6 +54,7 @@ class SimulatorGateway:
             multiple_capture=True,
             inquiry_by_key=True,
             never_seen_after_s=never_seen_after_s,
+            lists_instruments=True,
         )
 
     @property
@@ -84,6 +86,10 @@ class SimulatorGateway:
         except (RecordBusy, RecordClosed, sqlite3.Error):
             return NotSent("the simulator's record is busy")
         return NeverSeen() if entry is None else answer_on(entry, self._record.clock(), self._base_url)
+
+    async def list_instruments(self) -> Listing:
+        """The banks and wallets that have names; every other code is approved as well."""
+        return Listing(BANKS, WALLETS)
 
     async def close(self) -> None:
         """Give back the record."""
