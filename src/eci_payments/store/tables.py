@@ -16,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Sequence,
     SmallInteger,
@@ -25,32 +24,12 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    }
-)
+from eci_payments.store.table_parts import NOW, TIME, TransactionNumber, committed_in, merchant, metadata
 
+__all__ = ["ID_BLOCK", "INSERT_ONLY", "TransactionNumber", "metadata"]
 
-class TransactionNumber(UserDefinedType[str]):
-    """PostgreSQL's xid8: the full, never wrapping number of a transaction."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """The type's name in DDL."""
-        return "xid8"
-
-
-TIME = TIMESTAMP(timezone=True)
-NOW = text("now()")
 ID_BLOCK = 64
 """How many ids one call of a sequence hands to a process, which then counts on by itself."""
 
@@ -69,22 +48,12 @@ DELIVERY_IDS = Sequence("delivery_ids", metadata=metadata, data_type=BigInteger)
 ADMIN_EVENT_IDS = Sequence("admin_event_ids", metadata=metadata, data_type=BigInteger)
 
 
-def _merchant() -> Column[int]:
-    return Column("merchant_id", BigInteger, nullable=False, autoincrement=False)
-
-
-def _committed_in() -> Column[str]:
-    return Column(
-        "committed_in", TransactionNumber(), nullable=False, server_default=text("pg_current_xact_id()")
-    )
-
-
 _NEWEST_FIRST = (text("created_at DESC"), text("payment_id DESC"))
 
 merchants = Table(
     "merchants",
     metadata,
-    _merchant(),
+    merchant(),
     Column("name", Text, nullable=False),
     Column("created_at", TIME, nullable=False, server_default=NOW),
     PrimaryKeyConstraint("merchant_id"),
@@ -93,7 +62,7 @@ merchants = Table(
 payments = Table(
     "payments",
     metadata,
-    _merchant(),
+    merchant(),
     Column("payment_id", BigInteger, nullable=False),
     Column("order_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
@@ -162,7 +131,7 @@ payments = Table(
 operations = Table(
     "operations",
     metadata,
-    _merchant(),
+    merchant(),
     Column("operation_id", BigInteger, nullable=False),
     Column("payment_id", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
@@ -218,7 +187,7 @@ operations = Table(
 refunds = Table(
     "refunds",
     metadata,
-    _merchant(),
+    merchant(),
     Column("refund_id", BigInteger, nullable=False),
     Column("payment_id", BigInteger, nullable=False),
     Column("operation_id", BigInteger),
@@ -239,7 +208,7 @@ refunds = Table(
 transactions = Table(
     "transactions",
     metadata,
-    _merchant(),
+    merchant(),
     Column("transaction_log_id", BigInteger, nullable=False),
     Column("payment_id", BigInteger, nullable=False),
     Column("operation_id", BigInteger),
@@ -256,7 +225,7 @@ transactions = Table(
     Column("correlation_id", Text),
     Column("origin", Text),
     Column("created_at", TIME, nullable=False),
-    _committed_in(),
+    committed_in(),
     PrimaryKeyConstraint("merchant_id", "transaction_log_id"),
     ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.payment_id"]),
     Index("transactions_payment_idx", "merchant_id", "payment_id", "version", "transaction_log_id"),
@@ -266,7 +235,7 @@ transactions = Table(
 ledger_entries = Table(
     "ledger_entries",
     metadata,
-    _merchant(),
+    merchant(),
     Column("entry_id", BigInteger, nullable=False),
     Column("payment_id", BigInteger, nullable=False),
     Column("operation_id", BigInteger),
@@ -287,7 +256,7 @@ ledger_entries = Table(
 events = Table(
     "events",
     metadata,
-    _merchant(),
+    merchant(),
     Column("event_id", BigInteger, nullable=False),
     Column("payment_id", BigInteger, nullable=False),
     Column("sequence", BigInteger, nullable=False),
@@ -296,7 +265,7 @@ events = Table(
     Column("correlation_id", Text),
     Column("traceparent", Text),
     Column("created_at", TIME, nullable=False),
-    _committed_in(),
+    committed_in(),
     PrimaryKeyConstraint("merchant_id", "event_id"),
     UniqueConstraint("merchant_id", "payment_id", "sequence"),
     ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.payment_id"]),
@@ -306,7 +275,7 @@ events = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    _merchant(),
+    merchant(),
     Column("delivery_id", BigInteger, DELIVERY_IDS, server_default=DELIVERY_IDS.next_value(), nullable=False),
     Column("event_id", BigInteger, nullable=False),
     Column("payment_id", BigInteger, nullable=False),
@@ -341,7 +310,7 @@ deliveries = Table(
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    _merchant(),
+    merchant(),
     Column("scope", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
@@ -360,7 +329,7 @@ idempotency_keys = Table(
 cursors = Table(
     "cursors",
     metadata,
-    _merchant(),
+    merchant(),
     Column("reader", Text, nullable=False),
     Column("committed_in", TransactionNumber(), nullable=False, server_default=text("'0'::xid8")),
     Column("position", BigInteger, nullable=False, server_default=text("0")),
@@ -370,7 +339,7 @@ cursors = Table(
 audit_seals = Table(
     "audit_seals",
     metadata,
-    _merchant(),
+    merchant(),
     Column("position", BigInteger, nullable=False),
     Column("transaction_log_id", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
@@ -382,7 +351,7 @@ audit_seals = Table(
 business_sums = Table(
     "business_sums",
     metadata,
-    _merchant(),
+    merchant(),
     Column("name", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("value", BigInteger, nullable=False),
@@ -392,7 +361,7 @@ business_sums = Table(
 installation = Table(
     "installation",
     metadata,
-    _merchant(),
+    merchant(),
     Column("name", Text, nullable=False),
     Column("value", Text, nullable=False),
     PrimaryKeyConstraint("merchant_id", "name"),
@@ -401,7 +370,7 @@ installation = Table(
 api_keys = Table(
     "api_keys",
     metadata,
-    _merchant(),
+    merchant(),
     Column("key_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
@@ -422,7 +391,7 @@ api_keys = Table(
 admin_events = Table(
     "admin_events",
     metadata,
-    _merchant(),
+    merchant(),
     Column(
         "event_id", BigInteger, ADMIN_EVENT_IDS, server_default=ADMIN_EVENT_IDS.next_value(), nullable=False
     ),
@@ -441,7 +410,7 @@ admin_events = Table(
 rate_windows = Table(
     "rate_windows",
     metadata,
-    _merchant(),
+    merchant(),
     Column("subject", Text, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("used", BigInteger, nullable=False),
