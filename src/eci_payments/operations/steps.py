@@ -58,7 +58,8 @@ class Begin:
         send_before = started_at + engine.rules.lease_s - engine.rules.gateway_timeout_s
         if must_prepare(engine, operation):
             return Prepare(self.caller, operation, call, send_before)
-        return Call(self.caller, operation, call, Source.CALL, send_before)
+        made = result if result.before is None else None
+        return Call(self.caller, operation, call, Source.CALL, send_before, made)
 
 
 def begun(change: Change) -> Operation:
@@ -135,10 +136,12 @@ class Call:
     call: GatewayCall
     source: Source
     send_before: float
+    made: Change | None = None
+    """The change that made the payment, if its commit was the step before."""
 
     async def run(self, engine: Engine) -> Step | Answer:
         """The conclusion, with whatever outcome there was."""
-        return Conclude(self.caller, self.operation, await self._perform(engine), self.source)
+        return Conclude(self.caller, self.operation, await self._perform(engine), self.source, self.made)
 
     async def _perform(self, engine: Engine) -> Outcome:
         if asyncio.get_running_loop().time() > self.send_before:
@@ -227,6 +230,8 @@ class Conclude:
     operation: Operation
     outcome: Outcome
     source: Source
+    made: Change | None = None
+    """As in `Call`: what it left need not be read again, unless somebody else has written to it since."""
 
     async def run(self, engine: Engine) -> Step | Answer:
         """The answer. When somebody else has the operation, waiting for what they make of it."""
@@ -243,6 +248,7 @@ class Conclude:
                 engine.rules,
             ),
             payment_id=operation.payment_id,
+            follows=self.made,
         )
         change = await engine.submit_surely(unit)
         if isinstance(change, KeyTaken):

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from eci_payments.domain.errors import Refusal, RefusalCode
-from eci_payments.store.units import Deferred, write_units
+from eci_payments.store.units import Deferred, Overtaken, write_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -166,11 +166,17 @@ class Lane:
             self._queue.append(waiting)
 
     async def _transaction(self, units: Sequence[Unit]) -> list[Result]:
+        read_all = False
         for run in range(1, MAX_RUNS + 1):
             try:
                 await self._ids.reserve(len(units))
                 async with self._database.write() as session:
-                    results = await write_units(session, self._ids, units, self._key_window_h)
+                    results = await write_units(
+                        session, self._ids, units, self._key_window_h, read_all=read_all
+                    )
+            except Overtaken:
+                read_all = True
+                continue
             except DBAPIError as error:
                 if sqlstate(error) in RETRIED_SQLSTATES and run < MAX_RUNS:
                     continue

@@ -15,8 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import IntegrityError
+
 from eci_payments.domain.change import Change
-from eci_payments.domain.errors import Refusal, RefusalCode
+from eci_payments.domain.errors import BrokenInvariant, Refusal, RefusalCode
 from eci_payments.domain.ids import MerchantId, OperationId, OrderId, PaymentId
 from eci_payments.domain.keys import KeyClaim, KeyName, KeyRecord
 from eci_payments.domain.operation import OPEN
@@ -59,6 +61,8 @@ class Unit:
     """One piece of work. Its target is an order (which may have no payment yet) or a payment.
 
     ``operation_id`` is taken beforehand by units that begin an operation, so that a claimed key names it.
+    ``follows`` is the change that made the payment, where the unit goes on with it: as long as nobody else has written
+    to the payment or its operation since, which the guards of every write tell, nothing has to be read again.
     """
 
     merchant_id: MerchantId
@@ -67,6 +71,7 @@ class Unit:
     payment_id: PaymentId | None = None
     claim: KeyClaim | None = None
     operation_id: OperationId | None = None
+    follows: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,10 @@ class Deferred:
 
 
 Result = Change | Refusal | KeyTaken | Deferred
+
+
+class Overtaken(Exception):
+    """Somebody else has written to what a unit follows: nothing of the batch is, and it has to be read."""
 
 
 @dataclass(slots=True)
@@ -108,18 +117,26 @@ class _Batch:
 
 
 async def write_units(
-    session: WriteSession, ids: Ids, units: Sequence[Unit], key_window_h: int
+    session: WriteSession, ids: Ids, units: Sequence[Unit], key_window_h: int, *, read_all: bool = False
 ) -> list[Result]:
     """Do all of these in this transaction; one result each, in order. The caller commits.
 
     A key whose answer is older than ``key_window_h`` hours is free again, unless its operation is still open.
+    Raises Overtaken when a unit decided by what it follows and that was no longer so: the caller rolls back and comes
+    again with ``read_all``, by which everything is read under lock first.
     """
     (clock,) = await run(session, "SELECT now()")
     batch = _Batch(session, ids, units, clock[0], key_window_h)
     await _claim_keys(batch)
     created = await _create(batch)
-    changed = await _change(batch)
-    await apply(session, created + changed)
+    following = {} if read_all else _follow(batch)
+    changed = await _change(batch, following)
+    try:
+        await apply(session, created + changed)
+    except (BrokenInvariant, IntegrityError) as refused:  # by a guard, or by a number that is taken by now
+        if following:
+            raise Overtaken from refused
+        raise
     await _forget_refused(batch)
     return [batch.results[i] for i in range(len(units))]
 
@@ -235,15 +252,45 @@ async def _create(batch: _Batch) -> list[Change]:
     return [change for place, (_, change) in hopeful.items() if place in landed]
 
 
-async def _change(batch: _Batch) -> list[Change]:
+def _follow(batch: _Batch) -> dict[tuple[int, int], Change]:
+    """The changes of units that go on with what they follow, by payment: decided without a look at the database.
+
+    Only such as name, in the write of an operation, what they expect to find; whatever else is left to be read.
+    """
+    changes: dict[tuple[int, int], Change] = {}
+    for i in batch.waiting():
+        unit = batch.units[i]
+        if unit.follows is None or (unit.merchant_id, unit.follows.payment.payment_id) in changes:
+            continue
+        change = batch.decide(i, _left_by(unit.follows, batch))
+        if change is not None and any(w.expected_epoch is not None for w in change.operations):
+            changes[unit.merchant_id, unit.follows.payment.payment_id] = change
+        else:
+            del batch.results[i]
+    return changes
+
+
+def _left_by(made: Change, batch: _Batch) -> Found:
+    """What a change that made a payment left, as it would be found."""
+    return Found(
+        max(batch.now, made.payment.updated_at),
+        batch.ids,
+        made.payment,
+        tuple(write.operation for write in made.operations),
+        tuple(write.refund for write in made.refunds),
+        made.audit,
+    )
+
+
+async def _change(batch: _Batch, following: dict[tuple[int, int], Change]) -> list[Change]:
     """Payments that exist: lock them in order, load what belongs to them, decide.
 
-    A payment is changed once per batch. Whoever is refused before that leaves it to the next in the same batch, so
-    that many who come for one payment in vain are answered together.
+    A payment is changed once per batch, ``following`` included. Whoever is refused before that leaves it to the next
+    in the same batch, so that many who come for one payment in vain are answered together.
     """
     places = await _places(batch)
     found = await lock_payments(batch.session, batch.ids, list(dict.fromkeys(places.values())), batch.now)
-    changes: dict[tuple[int, int], Change] = {}
+    changes = dict(following)
     for i in batch.waiting():
         there = places.get(i)
         if there is None or there not in found:
@@ -252,7 +299,7 @@ async def _change(batch: _Batch) -> list[Change]:
             batch.results[i] = Deferred()
         elif (change := batch.decide(i, found[there])) is not None:
             changes[there] = change
-    return list(changes.values())
+    return [changes[place] for place in sorted(changes)]
 
 
 async def _places(batch: _Batch) -> dict[int, tuple[int, int]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import astuple, fields
+from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.methods import PaymentMethod
@@ -31,6 +32,8 @@ _BY_KEY = f"SELECT {_COLUMNS} FROM operations WHERE key = ?"  # noqa: S608
 _BY_REFERENCE = f"SELECT {_COLUMNS} FROM operations WHERE reference = ?"  # noqa: S608
 _OF_ROOT = f"SELECT {_COLUMNS} FROM operations WHERE root_key = ? AND key <> root_key"  # noqa: S608
 _ALL = f"SELECT {_COLUMNS} FROM operations ORDER BY created_at_s, key"  # noqa: S608
+
+_written = attrgetter(*_NAMES)
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "kind": CallKind,
@@ -73,7 +76,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def put(connection: sqlite3.Connection, entry: Entry) -> None:
     """Write an entry, in place of the one with its key."""
-    connection.execute(_PUT, astuple(entry))
+    connection.execute(_PUT, _written(entry))
 
 
 def find(connection: sqlite3.Connection, key: str, now_s: float) -> Entry | None:
