@@ -32,11 +32,13 @@ from eci_payments.operations.engine import Engine
 from eci_payments.operations.rules import LateSuccessPolicy, Rules
 from eci_payments.operations.service import Payments
 from eci_payments.recovery.expiry import PaymentExpiry
+from eci_payments.recovery.inbox import InboxWorker
 from eci_payments.recovery.loop import Loop
 from eci_payments.recovery.operations import OperationRecovery
 from eci_payments.settings import SettingsError
 from eci_payments.store.expiry import expire_keys
 from eci_payments.store.ids import Ids
+from eci_payments.store.inbox import forget_inbox
 from eci_payments.store.lane import Lane
 from eci_payments.store.seals import seal
 from eci_payments.store.session import Database
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fastapi import FastAPI
+    from pydantic import SecretStr
 
     from eci_payments.gateways.contract import Gateway
     from eci_payments.observability.metrics import BusinessSums
@@ -163,7 +166,13 @@ def _sandbox(settings: Settings) -> SandboxGateway:
         base_url=_needed(settings.sandbox_url, "SANDBOX_URL", "sandbox"),
         api_key=_needed(settings.sandbox_api_key, "SANDBOX_API_KEY", "sandbox").get_secret_value(),
         timeout_s=settings.gateway_timeout_s,
+        webhook_secrets=secrets_of(settings.sandbox_webhook_secrets),
     )
+
+
+def secrets_of(listed: SecretStr | None) -> tuple[str, ...]:
+    """The secrets of a list with commas between: two stand side by side while one replaces the other."""
+    return tuple(one.strip() for one in listed.get_secret_value().split(",")) if listed else ()
 
 
 def _stripe(settings: Settings) -> StripeGateway:
@@ -221,6 +230,7 @@ def access_rules(settings: Settings, *, open_mode: bool) -> AccessRules:
         trusted_proxies=networks(settings.trusted_proxies),
         rate_per_key=settings.rate_limit_per_key,
         rate_per_address=settings.rate_limit_per_address,
+        rate_of_webhooks=settings.rate_limit_webhooks,
         concurrent=settings.max_concurrent_requests,
     )
 
@@ -297,8 +307,15 @@ def loops(service: Service) -> list[Loop]:
         async with database.write() as session:
             return await expire_keys(session, window)
 
+    async def forget_events_once() -> int:
+        async with database.write() as session:
+            return await forget_inbox(session, timedelta(days=service.settings.inbox_keep_days))
+
+    inbox = InboxWorker(payments, service.metrics.webhook_applied)
     return [
         Loop("operations", OperationRecovery(payments).run_once, IDLE_S),
+        Loop("inbox", inbox.run_once, IDLE_S),
+        Loop("inbox_age", forget_events_once, KEY_EXPIRY_IDLE_S),
         Loop("expiry", PaymentExpiry(payments).run_once, IDLE_S),
         Loop("seals", seal_once, SEAL_IDLE_S),
         Loop("sums", fold_once, SEAL_IDLE_S),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from eci_payments.observability.backlog import UnknownOutcomes, Untold, Waiting
+from eci_payments.observability.backlog import Unapplied, UnknownOutcomes, Untold, Waiting
 from eci_payments.observability.metrics import Metrics
 from eci_payments.store.sums import BusinessSums
 
@@ -34,10 +34,18 @@ def exported() -> dict[str, set[str]]:
     metrics.request_ended("POST", "/v1/payments/charge", 201, 0.1)
     metrics.gateway_call("simulator", "charge", "approved", 0.1)
     metrics.peer_call("order", "DELIVERED", 0.1)
+    metrics.webhook_received("simulator", "stored")
+    metrics.webhook_applied("simulator", "APPLIED")
     metrics.batch_written("payments", 3, 0.01)
     metrics.watch_queue("payments", lambda: 0)
     metrics.now_waiting(
-        Waiting([UnknownOutcomes("simulator", 1, 60.0)], [Untold("order", 1, 1, 60.0)], 0.0, 0.0)
+        Waiting(
+            [UnknownOutcomes("simulator", 1, 60.0)],
+            [Untold("order", 1, 1, 60.0)],
+            0.0,
+            0.0,
+            [Unapplied("simulator", 1, 1, 60.0)],
+        )
     )
     sums = BusinessSums(
         payments_created=1,

@@ -17,9 +17,10 @@ import pytest
 
 from eci_payments.domain.methods import Card
 from eci_payments.gateways.adapters.sandbox.account import SandboxGateway
-from eci_payments.gateways.adapters.sandbox.events import BadWebhook, SandboxEvent, read_event
+from eci_payments.gateways.adapters.sandbox.events import SandboxEvent, read_event
 from eci_payments.gateways.adapters.sandbox.mapping import inquired, performed
 from eci_payments.gateways.contract import ActionRequired, Approved, CallKind, Cancelled, Declined, Unknown
+from eci_payments.gateways.hooks import BadWebhook
 from eci_payments.gateways.transport import Reply
 from eci_payments.sandbox.webhooks import signature
 from support.sandbox import API_KEY, running_sandbox

@@ -79,7 +79,8 @@ def test_every_operation_has_its_scope_and_the_list_names_no_other(closed):
     found = {f"{method} {path}" for method, path, _ in operations(document)}
     guarded = {each for each in found if not is_public(each.split()[1])}
     assert {each for each in guarded if page_scope(each.split()[1]) is None} == set(NEEDED)
-    assert found - guarded == {"GET /health", "GET /livez", "GET /readyz"}
+    signed = {"POST /v1/gateways/{account}/webhooks"}
+    assert found - guarded == {"GET /health", "GET /livez", "GET /readyz"} | signed
 
 
 async def test_whoever_may_not_is_refused_and_nothing_happens(
@@ -130,7 +131,7 @@ async def test_anothers_payment_is_refused_in_the_words_of_one_that_is_not_there
         "refund_id": 4712,
     }
     for method, path, operation in operations(closed.app.openapi()):
-        if "{" not in path:
+        if "{" not in path or is_public(path):
             continue
         answers = [
             (await ask(closed, method, filled(path, each), operation, other)).json()

@@ -55,6 +55,7 @@ class AccessRules:
     trusted_proxies: tuple[Network, ...] = ()
     rate_per_key: int = 0
     rate_per_address: int = 0
+    rate_of_webhooks: int = 0
     concurrent: int = 2000
 
 
@@ -95,6 +96,12 @@ class Access:
         if page is not None and not _may_see(principal, page, scope["path"]):
             raise _forbidden(page)
         return principal
+
+    def limit_signed(self, scope: Scope) -> None:
+        """Count a webhook against its sender's address. Raises WireError rate_limited."""
+        client, rate = scope.get("client"), self.rules.rate_of_webhooks
+        if rate and client:
+            self._take(_webhook_subject(client[0], rate))
 
     async def identify(self, scope: Scope) -> Principal:
         """Who asks for this operation, having been admitted. Raises WireError forbidden."""
@@ -213,6 +220,11 @@ class Access:
 @lru_cache(maxsize=4096)
 def _address_subject(address: str, rate: int) -> Subject:
     return Subject(SINGLE_SHOP, f"address:{limited_as(address)}", rate * WINDOW_S)
+
+
+@lru_cache(maxsize=4096)
+def _webhook_subject(address: str, rate: int) -> Subject:
+    return Subject(SINGLE_SHOP, f"webhooks:{limited_as(address)}", rate * WINDOW_S)
 
 
 def _key_subject(principal: Principal, rate: int) -> Subject:

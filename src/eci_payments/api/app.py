@@ -15,6 +15,7 @@ from eci_payments.api.errors import WireError
 from eci_payments.api.guard import Guard
 from eci_payments.api.openapi import document
 from eci_payments.api.routes import charging, delivering, listing, offering, reading, returning
+from eci_payments.api.routes.hooks import add_hook_routes
 from eci_payments.api.routes.pages import add_pages
 from eci_payments.api.routes.system import add_system_routes
 
@@ -38,6 +39,7 @@ def create_app(services: Services) -> FastAPI:
         app.router.routes.append(mutation_route(mutation, services))
     for read in (*reading.READS, *listing.READS, *offering.READS):
         app.router.routes.append(read_route(read, services))
+    add_hook_routes(app, services)
     add_system_routes(app, services)
     add_pages(app)
     _describe(app, services)

@@ -29,32 +29,41 @@ async def read_document(scope: Scope, receive: Receive, *, optional: bool) -> An
     Raises WireError payload_too_large, unsupported_media_type or malformed_json.
     """
     sent = _Said.by(scope)
-    if sent.length > MAX_BODY_BYTES:
-        raise _too_large()
-    body = await _read(receive)
+    body = await _within(sent, receive, MAX_BODY_BYTES)
     if not body and optional:
         return {}
     sent.refuse_other_media()
     return decoded(body)
 
 
-async def _read(receive: Receive) -> bytes:
+async def read_raw(scope: Scope, receive: Receive, most: int) -> bytes:
+    """The bytes that were sent, whatever they are. Raises WireError payload_too_large."""
+    return await _within(_Said.by(scope), receive, most)
+
+
+async def _within(sent: _Said, receive: Receive, most: int) -> bytes:
+    if sent.length > most:
+        raise _too_large(most)
+    return await _read(receive, most)
+
+
+async def _read(receive: Receive, most: int) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
     while message.get("more_body", False):
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most:
             break
         message = await receive()
         body += message.get("body", b"")
     if message["type"] == "http.disconnect":
         raise ClientGone
-    if len(body) > MAX_BODY_BYTES:
-        raise _too_large()
+    if len(body) > most:
+        raise _too_large(most)
     return body
 
 
-def _too_large() -> WireError:
-    return WireError("payload_too_large", f"The body has more than {MAX_BODY_BYTES} bytes.")
+def _too_large(most: int) -> WireError:
+    return WireError("payload_too_large", f"The body has more than {most} bytes.")
 
 
 class _Said:

@@ -178,6 +178,22 @@ COLLECT_BODIES = {
     "refused": {"summary": "Refused at the door", "value": {"collector": "Courier 12", "refused": True}},
 }
 REMIT_BODIES = {"remitted": {"summary": "All of it", "value": {"remittance": "Deposit 2026-11-23/7"}}}
+WEBHOOK_BODIES = {
+    "sandbox": {
+        "summary": "An event of the sandbox",
+        "value": {
+            "id": "evt_3kq5v7x2m4n6p8r2t4v6x2z4b6",
+            "type": "charge.approved",
+            "created_at": "2026-11-23T12:00:00+00:00",
+            "data": {
+                "key": "order-7-charge-1",
+                "state": "approved",
+                "currency": "INR",
+                "amount_minor": 14950,
+            },
+        },
+    }
+}
 STATUS_BODIES = {
     "collected": {
         "summary": "Cash on delivery was collected",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from eci_payments.api.access import PRINCIPAL, VERDICT, Access
 from eci_payments.api.errors import WireError
-from eci_payments.api.scopes import NEEDED, TRAILED, is_public, operation
+from eci_payments.api.principal import OPEN
+from eci_payments.api.scopes import NEEDED, TRAILED, is_public, is_signed, operation
 from eci_payments.domain.ids import SINGLE_SHOP
 from eci_payments.observability.context import correlation_id, merchant_id
 from eci_payments.observability.masking import mask
@@ -40,12 +41,13 @@ class Guard:
             return
         if (address := self._access.origin(scope)) is not None:
             scope["client"] = (address, 0)
-        if is_public(scope["path"]):
+        signed = is_signed(scope["path"])
+        if not signed and is_public(scope["path"]):
             await self._app(scope, receive, send)
             return
         visit = _Visit(scope, send)
         try:
-            await self._admitted(scope, receive, visit)
+            await (self._signed if signed else self._admitted)(scope, receive, visit)
         except WireError as error:
             visit.status = CATALOGUE[error.code].status
             raise
@@ -56,6 +58,12 @@ class Guard:
         principal = scope[PRINCIPAL] = await self._access.admit(scope)
         merchant_id.set(principal.merchant_id)
         with self._access.running(principal):
+            await self._app(scope, receive, visit.send)
+
+    async def _signed(self, scope: Scope, receive: Receive, visit: _Visit) -> None:
+        """Who signs needs no key, and has a limit of its own; the route verifies the signature."""
+        self._access.limit_signed(scope)
+        with self._access.running(OPEN):
             await self._app(scope, receive, visit.send)
 
     def _remember(self, scope: Scope, status: int) -> None:

@@ -42,6 +42,7 @@ def document(app: FastAPI, services: Services) -> dict[str, Any]:
         license_info={"name": "MIT", "identifier": "MIT"},
         tags=[
             {"name": "payments", "description": "Payments and refunds"},
+            {"name": "gateways", "description": "What gateways tell us"},
             {"name": "system", "description": "For machines that look after the service"},
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.api_keys import Scope
@@ -42,6 +43,7 @@ _PAGE_FILES = "/docs/"
 PUBLIC = frozenset({"/health", "/livez", "/readyz"})
 """For load balancers and probes, which have no key. They say nothing of any merchant."""
 _PROBLEMS = "/problems/"
+_SIGNED = re.compile(r"/v1/gateways/[^/]+/webhooks")
 
 TRAILED = frozenset({Scope.OPERATE, Scope.ADMIN})
 """What is done with these scopes is written into the trail, whatever comes of it."""
@@ -49,7 +51,12 @@ TRAILED = frozenset({Scope.OPERATE, Scope.ADMIN})
 
 def is_public(path: str) -> bool:
     """Whether everybody may ask for it."""
-    return path in PUBLIC or path.startswith(_PROBLEMS)
+    return path in PUBLIC or path.startswith(_PROBLEMS) or is_signed(path)
+
+
+def is_signed(path: str) -> bool:
+    """Whether what is sent there carries a gateway's signature instead of a key."""
+    return _SIGNED.fullmatch(path) is not None
 
 
 def page_scope(path: str) -> Scope | None:

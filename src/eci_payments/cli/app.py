@@ -13,6 +13,7 @@ import typer
 from eci_payments import __version__
 from eci_payments.cli.access_app import access_app
 from eci_payments.cli.errors import FAULT, CommandError, Line, plain_line
+from eci_payments.cli.inbox_app import inbox_app
 
 BEGUN = time.monotonic()
 """When this process began, but for the few hundredths of a second until here."""
@@ -32,6 +33,7 @@ deliveries_app = typer.Typer(
 app.add_typer(deliveries_app, name="deliveries")
 
 app.add_typer(access_app)
+app.add_typer(inbox_app, name="inbox")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on, instead of SERVICE_HOST.")]
 Port = Annotated[

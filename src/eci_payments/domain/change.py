@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from eci_payments.domain.audit import AuditEntry
 from eci_payments.domain.events import Event
 from eci_payments.domain.ids import EntryId, OperationId
+from eci_payments.domain.inbox import InboxWrite
 from eci_payments.domain.keys import KeyName
 from eci_payments.domain.ledger import Posting
 from eci_payments.domain.operation import Operation
@@ -81,4 +82,5 @@ class Change:
     entries: tuple[LedgerEntry, ...] = ()
     events: tuple[Event, ...] = ()
     keys: tuple[Complete | Release, ...] = ()
+    inbox: tuple[InboxWrite, ...] = ()
     answer: Answer | None = None

@@ -30,6 +30,7 @@ class EventType(StrEnum):
     LATE_SUCCESS = "payment.late_success"
     LATE_RETURNED = "payment.late_success_returned"
     LATE_REFUND = "refund.late_success"
+    MISMATCH = "payment.gateway_mismatch"
 
 
 ENTERED: dict[PaymentStatus, EventType] = {

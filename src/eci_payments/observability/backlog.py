@@ -29,6 +29,16 @@ class Untold:
 
 
 @dataclass(frozen=True, slots=True)
+class Unapplied:
+    """Of one gateway: webhooks that wait or are held for a person, and how long the oldest has waited."""
+
+    gateway: str
+    pending: int
+    held: int
+    oldest_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """All that waits, over all merchants."""
 
@@ -36,6 +46,7 @@ class Waiting:
     untold: Sequence[Untold]
     recovery_overdue_s: float
     unsealed_oldest_s: float
+    unapplied: Sequence[Unapplied] = ()
 
 
 class BacklogCollector(Collector):
@@ -69,12 +80,22 @@ class BacklogCollector(Collector):
         yield _each(
             "outcome_unknown_oldest_seconds", age, "gateway", {k: v.oldest_s for k, v in unknown.items()}
         )
+        yield from _inbox(waiting.unapplied)
         untold = {each.peer: each for each in waiting.untold}
         pending, parked = "Deliveries that wait", "Deliveries that were given up until somebody replays them"
         yield _each("deliveries_pending", pending, "peer", {k: v.pending for k, v in untold.items()})
         yield _each("deliveries_parked", parked, "peer", {k: v.parked for k, v in untold.items()})
         oldest = "How long the oldest delivery has waited"
         yield _each("delivery_oldest_seconds", oldest, "peer", {k: v.oldest_s for k, v in untold.items()})
+
+
+def _inbox(unapplied: Sequence[Unapplied]) -> Iterator[Metric]:
+    of = {each.gateway: each for each in unapplied}
+    pending, held = "Webhooks that wait to be applied", "Webhooks that wait for a person"
+    yield _each("inbox_pending", pending, "gateway", {k: v.pending for k, v in of.items()})
+    yield _each("inbox_held", held, "gateway", {k: v.held for k, v in of.items()})
+    oldest = "How long the oldest of those that wait to be applied has waited"
+    yield _each("inbox_oldest_seconds", oldest, "gateway", {k: v.oldest_s for k, v in of.items()})
 
 
 def _single(name: str, meaning: str, value: float) -> Metric:

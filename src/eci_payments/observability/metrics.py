@@ -52,6 +52,8 @@ class Metrics:
             registry, "gateway_calls", "Calls to gateways", "gateway", "call", "outcome"
         )
         self._gateway_s = _seconds(registry, "gateway_call", CALL_BUCKETS_S, "gateway", "call")
+        self._webhooks = _counter(registry, "gateway_webhooks", "Webhooks that came in", "gateway", "result")
+        self._inbox = _counter(registry, "inbox_events", "Webhooks worked off", "gateway", "state")
         self._peer_calls = _counter(registry, "peer_calls", "Deliveries tried", "peer", "state")
         self._peer_s = _seconds(registry, "peer_call", CALL_BUCKETS_S, "peer")
         batch = Histogram(
@@ -72,6 +74,14 @@ class Metrics:
         """One call to a gateway ended: what was asked, and the outcome's name."""
         self._gateway_calls.of(gateway, call, outcome).inc()
         self._gateway_s.of(gateway, call).observe(seconds)
+
+    def webhook_received(self, gateway: str, result: str) -> None:
+        """One webhook was stored, repeated or refused."""
+        self._webhooks.of(gateway, result).inc()
+
+    def webhook_applied(self, gateway: str, state: str) -> None:
+        """One event of the inbox was worked off, and the state that it is left in."""
+        self._inbox.of(gateway, state).inc()
 
     def peer_call(self, peer: str, state: str, seconds: float) -> None:
         """One try to tell a peer ended, and the state that the delivery is left in."""

@@ -50,10 +50,11 @@ WATCHED = frozenset({NOT_RECEIVED.code, ENDED_BY_OPERATOR})
 
 
 class Source(StrEnum):
-    """Where an outcome was learned: from the call itself, or from asking about it later."""
+    """Where an outcome was learned: from the call itself, from asking about it later, or by a webhook."""
 
     CALL = "call"
     INQUIRY = "inquiry"
+    WEBHOOK = "webhook"
 
 
 def conclude(

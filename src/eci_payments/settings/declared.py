@@ -109,6 +109,9 @@ class Settings:
     rate_limit_per_address: int = setting(
         kinds.whole(0, 1_000_000), "1000", "Requests per second of one address, over 10 s; 0: no limit"
     )
+    rate_limit_webhooks: int = setting(
+        kinds.whole(0, 1_000_000), "200", "Webhooks per second from one address, over 10 s; 0: no limit"
+    )
     max_concurrent_requests: int = setting(
         kinds.whole(1, 100_000), "2000", "Requests that one process answers at once; half of it for one key"
     )
@@ -164,6 +167,9 @@ class Settings:
         "refund",
         "What becomes of money that arrives after its charge ended",
     )
+    inbox_keep_days: int = setting(
+        kinds.whole(1, 3650), "30", "Days for which gateways' webhooks are kept after they were applied"
+    )
     return_url_allowlist: tuple[str, ...] = setting(
         kinds.origins(), "", "Where a customer may be sent back to; empty: nowhere"
     )
@@ -211,7 +217,7 @@ class Settings:
     sandbox_webhook_secrets: SecretStr | None = setting(
         optional(kinds.CREDENTIAL),
         "",
-        "What its webhooks are signed with: whsec_ and base64; two with a comma between while one replaces the other",
+        "Signs and verifies its webhooks: whsec_ and base64; two with a comma between while one replaces the other",
     )
 
     order_service_url: str | None = setting(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.change import Change, Complete, OperationWrite, Release
 from eci_payments.domain.errors import ensure
+from eci_payments.domain.inbox import InboxWrite
 from eci_payments.domain.operation import Operation
 from eci_payments.domain.payment import Payment
 from eci_payments.store.recordset import Field, Recordset
@@ -60,6 +61,26 @@ _COMPLETIONS: Recordset[_Completion] = Recordset(
 
 
 @dataclass(frozen=True, slots=True)
+class _InboxWrite:
+    merchant_id: int
+    write: InboxWrite
+
+
+_INBOX_WRITES: Recordset[_InboxWrite] = Recordset(
+    "gateway_inbox",
+    (
+        Field("merchant_id", "bigint", lambda w: w.merchant_id),
+        Field("inbox_id", "bigint", lambda w: w.write.inbox_id),
+        Field("expected_epoch", "bigint", lambda w: w.write.expected_epoch),
+        Field("state", "text", lambda w: w.write.state),
+        Field("why", "text", lambda w: w.write.why),
+        Field("payment_id", "bigint", lambda w: w.write.payment_id),
+        Field("due_at", "timestamptz", lambda w: w.write.due_at),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
     """One table's share of the statement: what it writes, from which rows, and the SQL at a given parameter."""
 
@@ -92,6 +113,17 @@ def _complete_keys(first: int) -> str:
         f" response_body = r.response_body, completed_at = now() FROM {_COMPLETIONS.source(first)}"
         " WHERE t.merchant_id = r.merchant_id AND t.scope = r.scope AND t.key = r.key"
         " AND t.response_status IS NULL"
+    )
+
+
+def _settle_inbox(first: int) -> str:
+    """Not guarded like the rest: an event that somebody else has claimed since is left to them, and told of twice."""
+    return (
+        "UPDATE gateway_inbox AS t SET state = r.state, why = r.why, payment_id = r.payment_id, due_at = r.due_at,"
+        " concluded_at = CASE WHEN r.state = 'PENDING' THEN NULL ELSE now() END"
+        f" FROM {_INBOX_WRITES.source(first)}"
+        " WHERE t.merchant_id = r.merchant_id AND t.inbox_id = r.inbox_id AND t.lease_epoch = r.expected_epoch"
+        " AND t.state = 'PENDING'"
     )
 
 
@@ -152,6 +184,12 @@ _PARTS: tuple[_Part, ...] = (
         ],
         _complete_keys,
         guarded=True,
+    ),
+    _Part(
+        "inbox",
+        _INBOX_WRITES,
+        lambda changes: [_InboxWrite(c.payment.merchant_id, write) for c in changes for write in c.inbox],
+        _settle_inbox,
     ),
 )
 _BY_NAME = {part.name: part for part in _PARTS}

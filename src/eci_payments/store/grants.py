@@ -30,6 +30,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "api_keys": ("SELECT", "UPDATE"),
     "admin_events": _ADD,
     "rate_windows": (*_CHANGE, "DELETE"),
+    "gateway_inbox": (*_CHANGE, "DELETE"),
     "alembic_version": _READ,
 }
 """Each table, and what may be done with it."""

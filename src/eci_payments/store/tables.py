@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from eci_payments.store import inbox_tables as _inbox_tables  # noqa: F401 - their place is in the metadata
 from eci_payments.store.table_parts import NOW, TIME, TransactionNumber, committed_in, merchant, metadata
 
 __all__ = ["ID_BLOCK", "INSERT_ONLY", "TransactionNumber", "metadata"]
@@ -172,6 +173,12 @@ operations = Table(
     ),
     Index("operations_payment_idx", "merchant_id", "payment_id", "operation_id"),
     Index("operations_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index(
+        "operations_reference_idx",
+        "merchant_id",
+        "gateway_reference",
+        postgresql_where=text("gateway_reference IS NOT NULL AND kind IN ('CHARGE', 'AUTHORIZE')"),
+    ),
     Index(
         "operations_one_open_key",
         "merchant_id",

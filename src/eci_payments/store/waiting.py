@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eci_payments.observability.backlog import UnknownOutcomes, Untold, Waiting
+from eci_payments.observability.backlog import Unapplied, UnknownOutcomes, Untold, Waiting
 from eci_payments.store.deliveries import backlogs
 from eci_payments.store.seals import oldest_unsealed_s
 from eci_payments.store.session import run
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def waiting(session: ReadSession | WriteSession) -> Waiting:
-    """Unknown outcomes by gateway, deliveries by peer, how late recovery and sealing are."""
+    """Unknown outcomes and webhooks by gateway, deliveries by peer, how late recovery and sealing are."""
     unknown = await run(session, _UNKNOWN)
     (late,) = await run(session, _OVERDUE)
     return Waiting(
@@ -25,6 +25,10 @@ async def waiting(session: ReadSession | WriteSession) -> Waiting:
         ],
         late.overdue_s,
         await oldest_unsealed_s(session),
+        [
+            Unapplied(row.gateway, row.pending, row.held, row.oldest_s)
+            for row in await run(session, _UNAPPLIED)
+        ],
     )
 
 
@@ -38,4 +42,15 @@ _OVERDUE = """
 SELECT greatest(coalesce(extract(epoch FROM now() - min(due_at)), 0), 0)::float8 AS overdue_s
 FROM operations
 WHERE due_at IS NOT NULL
+"""
+_UNAPPLIED = """
+SELECT account AS gateway, count(*) FILTER (WHERE state = 'PENDING') AS pending,
+       count(*) FILTER (WHERE state <> 'PENDING') AS held,
+       coalesce(extract(epoch FROM now() - min(received_at) FILTER (WHERE state = 'PENDING')), 0)::float8 AS oldest_s
+FROM (
+    SELECT account, state, received_at FROM gateway_inbox WHERE state = 'PENDING'
+    UNION ALL
+    SELECT account, state, received_at FROM gateway_inbox WHERE state IN ('MISMATCH', 'PARKED')
+) AS waiting
+GROUP BY account
 """

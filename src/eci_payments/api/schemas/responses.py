@@ -152,6 +152,12 @@ class IllHealth(Shown):
     failing: list[Literal["database"]]
 
 
+class WebhookTaken(Shown):
+    """The event is stored; repeats of it get the same answer."""
+
+    received: Literal[True]
+
+
 class Liveness(Shown):
     """The process runs."""
 

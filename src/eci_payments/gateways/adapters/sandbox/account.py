@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.gateways.adapters.sandbox.events import read_webhook
 from eci_payments.gateways.adapters.sandbox.mapping import inquired, listed, performed, request_json
 from eci_payments.gateways.contract import Capabilities, Listing, NotSent, Unknown
 from eci_payments.gateways.transport import Reply, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from eci_payments.gateways.contract import GatewayCall, Inquiry, Outcome
+    from eci_payments.gateways.hooks import GatewayEvent
 
 METHODS = frozenset(PaymentMethod) - {PaymentMethod.COD}
 FAULT_HEADER = "X-Sandbox-Fault"
@@ -34,8 +36,10 @@ class SandboxGateway:
         timeout_s: float = 10.0,
         never_seen_after_s: float | None = None,
         fault: Callable[[GatewayCall], str | None] | None = None,
+        webhook_secrets: Sequence[str] = (),
     ) -> None:
         self._name = name
+        self._webhook_secrets = tuple(webhook_secrets)
         self._fault = fault
         self._transport = Transport(
             base_url, headers={"Authorization": f"Bearer {api_key}"}, timeout_s=timeout_s
@@ -81,6 +85,15 @@ class SandboxGateway:
         """The banks and wallets that have names there."""
         reply = await self._transport.send("GET", "/v1/methods")
         return listed(reply) if isinstance(reply, Reply) else reply
+
+    @property
+    def takes_webhooks(self) -> bool:
+        """Whether there is a secret to verify them with."""
+        return bool(self._webhook_secrets)
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now_s: float) -> GatewayEvent:
+        """A webhook of the sandbox (Standard Webhooks). Raises BadWebhook."""
+        return read_webhook(headers, body, self._webhook_secrets, now_s)
 
     async def close(self) -> None:
         """Give back the connections."""

@@ -7,22 +7,20 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from eci_payments.gateways.adapters.sandbox.mapping import read_outcome
 from eci_payments.gateways.contract import NeverSeen, Outcome
+from eci_payments.gateways.hooks import BadWebhook, GatewayEvent, OperationTold, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 TOLERANCE_S = 300
 """How far a webhook's own time may be from ours."""
-
-
-class BadWebhook(Exception):
-    """Not from the sandbox, too old, or no event; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,30 @@ class SandboxEvent:
     amount_minor: int
     currency: str
     outcome: Outcome
+    created_at: datetime
+    merchant_id: int
+    payload: dict[str, Any]
+
+
+def read_webhook(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float
+) -> GatewayEvent:
+    """The event in our words. Raises BadWebhook."""
+    event = read_event(headers, body, secrets, now_s)
+    told = OperationTold(
+        about=Subject(key=event.key),
+        currency=event.currency,
+        outcome=event.outcome,
+        amount_minor=event.amount_minor,
+    )
+    return GatewayEvent(
+        event_id=event.event_id,
+        type=event.type,
+        occurred_at=event.created_at,
+        told=told,
+        payload=event.payload,
+        merchant_id=event.merchant_id,
+    )
 
 
 def read_event(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float) -> SandboxEvent:
@@ -86,4 +108,7 @@ def _event(event_id: str, event: dict[str, Any]) -> SandboxEvent:
         int(data["amount_minor"]),
         str(data["currency"]),
         outcome,
+        datetime.fromisoformat(event["created_at"]),
+        int(data["merchant_id"]),
+        event,
     )
