@@ -44,7 +44,7 @@ def test_the_printed_commands_work_and_it_stops_in_order(folder):
     assert verified.returncode == 0, verified.stderr
 
 
-def test_a_second_demo_on_the_same_data_ends_with_one_line_and_a_third_finds_the_data(folder):
+def test_a_second_demo_on_the_same_data_ends_with_one_line_and_a_third_finds_the_data(folder, monkeypatch):
     with demo(folder) as first:
         paste(first.curls()[0])
         second = run_command("demo", environment=first.made.environment | {"SERVICE_PORT": str(free_port())})
@@ -54,5 +54,11 @@ def test_a_second_demo_on_the_same_data_ends_with_one_line_and_a_third_finds_the
         look = first.curls()[1]
         port = int(first.made.environment["SERVICE_PORT"])
         first.running.kill()  # its processes end by themselves
-    with demo(folder, port):
-        assert paste(look)["status"] == "COMPLETED"
+    key = "eci_1_" + "k7w2m9xq4h3b" * 6
+    with demo(folder, port, BOOTSTRAP_API_KEY=key) as third:
+        assert paste(look)["code"] == "unauthorized"
+        monkeypatch.setenv("ECI_API_KEY", key)
+        assert paste(third.curls()[0])["status"] == "COMPLETED"
+        assert "without API keys" not in third.page
+        assert "asks for an API key" in third.page
+        assert key not in third.page

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from sqlalchemy import event
 
 from eci_payments.api.scopes import NEEDED, is_public, page_scope
 from eci_payments.domain.api_keys import EVERY_SCOPE
 from eci_payments.store.session import run
 from support.access import bearer
 from support.api import charge_body
+from support.reports import leave_table
 
 TABLES = (
     "payments",
@@ -62,6 +64,20 @@ async def payment(closed, keys):
     return answer | {"refund_id": answer["refunds"][0]["refund_id"]}
 
 
+@pytest.fixture
+def statements(closed):
+    """Every statement that the service sends."""
+    seen = []
+    engine = closed.services.database.engine.sync_engine
+
+    def note(_connection, _cursor, statement, *_rest):
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
 def filled(path, payment):
     return re.sub(r"\{(\w+)\}", lambda found: str(payment[found[1]]), path)
 
@@ -84,7 +100,7 @@ def test_every_operation_has_its_scope_and_the_list_names_no_other(closed):
 
 
 async def test_whoever_may_not_is_refused_and_nothing_happens(
-    closed, keys, payment, contents, record_property, capsys
+    closed, keys, payment, contents, record_property
 ):
     document = closed.app.openapi()
     other = bearer(await keys.make(merchant=await keys.make_merchant()))
@@ -116,13 +132,16 @@ async def test_whoever_may_not_is_refused_and_nothing_happens(
         record_property(f"{method} {path}", str(answers))
     assert await contents() == before
     assert len(rows) >= 15
-    with capsys.disabled():
-        print()
-        for name, answers in rows:
-            print(f"{name:<48} {' '.join(f'{who}={status}' for who, status in answers.items())}")
+    asking = [*nobody, "missing scope", "other merchant's"]
+    table = [[name, *(answers.get(who, "no object") for who in asking)] for name, answers in rows]
+    left = leave_table("access-matrix", "Who asks, and the status of the answer", ["operation", *asking], table)
+    assert left.read_text().count("\n| GET /v1/payments/{payment_id} | 401 | 401 | 401 | 401 | 401 | 403 | 404 |") == 1
 
 
-async def test_anothers_payment_is_refused_in_the_words_of_one_that_is_not_there(closed, keys, payment):
+async def test_anothers_payment_is_refused_in_the_words_and_by_the_way_of_one_that_is_not_there(
+    closed, keys, payment, statements
+):
+    """The same words, after the same statements: so also in the same time, without a clock that tells it apart."""
     other = bearer(await keys.make(merchant=await keys.make_merchant()))
     absent = {
         "payment_id": 4711,
@@ -133,13 +152,15 @@ async def test_anothers_payment_is_refused_in_the_words_of_one_that_is_not_there
     for method, path, operation in operations(closed.app.openapi()):
         if "{" not in path or is_public(path):
             continue
-        answers = [
-            (await ask(closed, method, filled(path, each), operation, other)).json()
-            for each in (payment, absent)
-        ]
-        for answer in answers:
+        answers, asked = [], []
+        for each in (payment, absent, payment):
+            statements.clear()
+            answer = (await ask(closed, method, filled(path, each), operation, other)).json()
+            asked.append(list(statements))
             del answer["instance"], answer["correlation_id"]
-        assert answers[0] == answers[1], (method, path)
+            answers.append(answer)
+        assert answers[0] == answers[1] == answers[2], (method, path)
+        assert asked[1] == asked[2] != [], (method, path)  # the first may have made a connection
 
 
 @pytest.mark.usefixtures("payment")

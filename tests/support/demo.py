@@ -40,9 +40,10 @@ class Demo:
 
 
 @contextmanager
-def demo(folder: Path, port: int | None = None) -> Iterator[Demo]:
+def demo(folder: Path, port: int | None = None, **settings: object) -> Iterator[Demo]:
     """A demo with its own port and data. Killed at the end, with what it started, unless it was stopped."""
-    with processes(folder.parent / "out", DATA_DIR=folder, SERVICE_PORT=port or free_port()) as made:
+    given = {"DATA_DIR": folder, "SERVICE_PORT": port or free_port(), **settings}
+    with processes(folder.parent / "out", **given) as made:
         running = made.start("demo")
         running.wait_for("/refund ")
         children = psutil.Process(running.process.pid).children()

@@ -18,10 +18,12 @@ from eci_payments.cli.demo.supervisor import Supervisor
 from eci_payments.cli.errors import CommandError
 from eci_payments.cli.listening import listen
 from eci_payments.cli.migrate import migrated
-from eci_payments.cli.opening import located, settings_with
+from eci_payments.cli.opening import connected, located, settings_with
+from eci_payments.store.api_keys import has_any_key
 from eci_payments.store.embedded import claim_data_dir
 
 if TYPE_CHECKING:
+    from eci_payments.cli.opening import Place
     from eci_payments.settings import Settings
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -94,10 +96,16 @@ async def _run(demo: _Demo, stop: asyncio.Event) -> None:
         await migrated(place)
         supervisor.open_gate()
         await _ready(supervisor, demo)
-        _say(page.text(demo.settings, demo.ports, demo.logs, time.monotonic() - demo.begun))
+        seconds, has_keys = time.monotonic() - demo.begun, await _has_keys(place)
+        _say(page.text(demo.settings, demo.ports, demo.logs, seconds, has_keys=has_keys))
         await stop.wait()
         _say("Stopping: what was accepted is still answered.")
     _say(f"Stopped. The data stays in {demo.settings.data_dir}.")
+
+
+async def _has_keys(place: Place) -> bool:
+    async with connected(place.settings, place.service_url, "demo") as database, database.read() as session:
+        return await has_any_key(session)
 
 
 async def _ready(supervisor: Supervisor, demo: _Demo) -> None:
