@@ -134,8 +134,15 @@ async def test_whoever_may_not_is_refused_and_nothing_happens(
     assert len(rows) >= 15
     asking = [*nobody, "missing scope", "other merchant's"]
     table = [[name, *(answers.get(who, "no object") for who in asking)] for name, answers in rows]
-    left = leave_table("access-matrix", "Who asks, and the status of the answer", ["operation", *asking], table)
-    assert left.read_text().count("\n| GET /v1/payments/{payment_id} | 401 | 401 | 401 | 401 | 401 | 403 | 404 |") == 1
+    left = leave_table(
+        "access-matrix", "Who asks, and the status of the answer", ["operation", *asking], table
+    )
+    assert (
+        left.read_text().count(
+            "\n| GET /v1/payments/{payment_id} | 401 | 401 | 401 | 401 | 401 | 403 | 404 |"
+        )
+        == 1
+    )
 
 
 async def test_anothers_payment_is_refused_in_the_words_and_by_the_way_of_one_that_is_not_there(

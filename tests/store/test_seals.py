@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eci_payments.store.seal_chain import COLUMNS, GENESIS, row_hash
-from eci_payments.store.seals import _BATCH, READER, oldest_unsealed_s, seal
+from eci_payments.store.seal_chain import CHAINS, PAYMENTS, row_hash
+from eci_payments.store.seals import batch_sql, oldest_unsealed_s, seal
 from eci_payments.store.session import run
 from eci_payments.store.tables import metadata
 from eci_payments.store.trail import claim_place, rows_behind
@@ -33,8 +34,12 @@ async def seal_all(database, limit=1000):
     return await walk_to_end(database, lambda s: seal(s, limit), lambda s: rows_behind(s, READER))
 
 
-def test_every_column_is_sealed_but_the_one_that_a_restore_changes():
-    assert {*COLUMNS, "committed_in"} == set(metadata.tables["transactions"].columns.keys())
+COLUMNS, GENESIS, READER = PAYMENTS.columns, PAYMENTS.genesis, PAYMENTS.reader
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=lambda chain: chain.seals)
+def test_every_column_is_sealed_but_the_one_that_a_restore_changes(chain):
+    assert {*chain.columns, "committed_in"} == set(metadata.tables[chain.rows.table].columns.keys())
 
 
 texts = st.none() | st.text(max_size=5) | st.integers()
@@ -44,14 +49,14 @@ texts = st.none() | st.text(max_size=5) | st.integers()
 def test_two_rows_have_one_hash_only_when_they_are_written_the_same(one, other):
     rows = [SimpleNamespace(**dict(zip(COLUMNS, values, strict=True))) for values in (one, other)]
     same = [v if v is None else str(v) for v in one] == [v if v is None else str(v) for v in other]
-    assert (row_hash(GENESIS, rows[0]) == row_hash(GENESIS, rows[1])) == same
+    assert (row_hash(PAYMENTS, GENESIS, rows[0]) == row_hash(PAYMENTS, GENESIS, rows[1])) == same
 
 
 def test_text_cannot_wander_from_one_column_to_the_next():
     empty = dict.fromkeys(COLUMNS)
     one = SimpleNamespace(**empty | {"status": "ab", "description": "c"})
     other = SimpleNamespace(**empty | {"status": "a", "description": "bc"})
-    assert row_hash(GENESIS, one) != row_hash(GENESIS, other)
+    assert row_hash(PAYMENTS, GENESIS, one) != row_hash(PAYMENTS, GENESIS, other)
 
 
 async def test_sealing_in_small_batches_gives_one_chain(shop, service):
@@ -135,7 +140,12 @@ async def test_a_batch_is_read_in_the_order_of_its_index_even_without_statistics
             await asyncio.sleep(0.01)
             place = await claim_place(session, READER)
         rows = await run(
-            session, f"EXPLAIN {_BATCH}", place.merchant_id, place.committed_in, place.position, 1000
+            session,
+            f"EXPLAIN {batch_sql(PAYMENTS)}",
+            place.merchant_id,
+            place.committed_in,
+            place.position,
+            1000,
         )
     plan = "\n".join(row[0] for row in rows)
     assert "transactions_committed_idx" in plan

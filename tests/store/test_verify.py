@@ -22,6 +22,7 @@ from eci_payments.gateways.contract import (
 )
 from eci_payments.store import seals, verify
 from eci_payments.store.fan_out import Subscription, add_cursors, events_behind, fan_out
+from eci_payments.store.seal_chain import PAYMENTS
 from eci_payments.store.session import Database, run
 from eci_payments.store.trail import rows_behind
 from support.postgres import run_apart
@@ -42,7 +43,7 @@ async def walked(database):
     async with database.write() as session:
         await add_cursors(session)
     await walk_to_end(database, told, events_behind)
-    await walk_to_end(database, seals.seal, lambda s: rows_behind(s, seals.READER))
+    await walk_to_end(database, seals.seal, lambda s: rows_behind(s, PAYMENTS.reader))
 
 
 @dataclass

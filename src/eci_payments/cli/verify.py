@@ -15,7 +15,7 @@ from eci_payments.cli.errors import WRONG_SETTING, CommandError
 from eci_payments.cli.opening import opened
 from eci_payments.delivery.peers import subscription
 from eci_payments.settings import load
-from eci_payments.store.exported_seals import Export, NotAnExport, Seal, read_export
+from eci_payments.store.exported_seals import ActSeal, Export, NotAnExport, Seal, read_export
 from eci_payments.store.verify import verify, verify_audit
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def run(*, audit: bool = False, seal: Path | None = None) -> int:
-    """Verify, and say what was looked at or what is broken; the exit code. ``audit``: the trail's hash chain only."""
+    """Verify, and say what was looked at or what is broken; the exit code. ``audit``: the trails' hash chains only."""
     if seal is not None and not audit:
         raise CommandError("--seal is for --audit", WRONG_SETTING)
-    exported = _exported(seal).seals if seal else []
+    exported = _exported(seal).all if seal else []
     report = asyncio.run(_verify_audit(exported) if audit else _verify())
     for finding in report.findings:
         print(f"{finding.check}: {finding.where}: {finding.what}", file=sys.stderr)
@@ -48,7 +48,7 @@ def _exported(path: Path) -> Export:
         raise CommandError(f"{path}: {why}", WRONG_SETTING) from None
 
 
-async def _verify_audit(exported: Sequence[Seal]) -> Report:
+async def _verify_audit(exported: Sequence[Seal | ActSeal]) -> Report:
     async with opened(load(), "verify") as database:
         return await verify_audit(database, exported)
 

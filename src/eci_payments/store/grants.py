@@ -29,6 +29,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "installation": _CHANGE,
     "api_keys": ("SELECT", "UPDATE"),
     "admin_events": _ADD,
+    "admin_seals": _ADD,
     "rate_windows": (*_CHANGE, "DELETE"),
     "gateway_inbox": (*_CHANGE, "DELETE"),
     "alembic_version": _READ,

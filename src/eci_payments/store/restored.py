@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from eci_payments.store.session import ReadSession, WriteSession
 
 SUMS_READER = "sums"
-_STAMPED = ("transactions", "events")
+_STAMPED = ("transactions", "events", "admin_events")
 _FUTURE = "committed_in >= pg_snapshot_xmax(pg_current_snapshot())"
 
 

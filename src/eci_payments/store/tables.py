@@ -410,8 +410,22 @@ admin_events = Table(
     Column("origin", Text),
     Column("correlation_id", Text),
     Column("times", BigInteger, nullable=False, server_default=text("1")),
+    _committed_in(),
     PrimaryKeyConstraint("merchant_id", "event_id"),
     ForeignKeyConstraint(["merchant_id"], ["merchants.merchant_id"]),
+    Index("admin_events_committed_idx", "merchant_id", "committed_in", "event_id"),
+)
+
+admin_seals = Table(
+    "admin_seals",
+    metadata,
+    _merchant(),
+    Column("position", BigInteger, nullable=False),
+    Column("event_id", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("sealed_at", TIME, nullable=False, server_default=NOW),
+    PrimaryKeyConstraint("merchant_id", "position"),
+    UniqueConstraint("merchant_id", "event_id"),
 )
 
 rate_windows = Table(
@@ -425,5 +439,5 @@ rate_windows = Table(
     Index("rate_windows_number_idx", "number"),
 )
 
-INSERT_ONLY = ("transactions", "ledger_entries", "events", "audit_seals", "admin_events")
+INSERT_ONLY = ("transactions", "ledger_entries", "events", "audit_seals", "admin_events", "admin_seals")
 """Tables that the service's role may read and add to, never change (law 9)."""

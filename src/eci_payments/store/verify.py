@@ -7,7 +7,7 @@ number of payments. Nothing is mended.
     ledger_account, _cause, _version, _amount  the ledger: known postings, each with its cause, equal to the payments
     ledger_total                               the accounts together are zero, and what is payable is what payments keep
     audit_chain, audit_last                    every version has its entry, and each begins where the last one ended
-    audit_seal                                 no sealed entry was changed, removed, put in or moved
+    audit_seal                                 no sealed entry or administrative event was changed, removed, moved
     event_sequence, event_reached, delivery    every event is there, and reached its destinations or is on the way
     open_operation, processing_reason,
     operation_amount                           operations: the open one is known, the approved ones are what was counted
@@ -30,7 +30,8 @@ from eci_payments.store.session import run
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from eci_payments.store.exported_seals import Seal
+    from eci_payments.store.checks.check import RangeCheck
+    from eci_payments.store.exported_seals import ActSeal, Seal
     from eci_payments.store.fan_out import Subscription
     from eci_payments.store.session import Database, ReadSession
 
@@ -66,13 +67,18 @@ async def verify(
 
 
 async def verify_audit(
-    database: Database, exported: Sequence[Seal] = (), *, limit: int = FINDINGS_SHOWN
+    database: Database, exported: Sequence[Seal | ActSeal] = (), *, limit: int = FINDINGS_SHOWN
 ) -> Report:
-    """Check the hash chain over the audit trail only, and hold it against seals that were ``exported``."""
+    """Check the audit trails only: their hash chains, held against ``exported`` seals, and payments' versions.
+
+    Every version of a payment has one entry: that finds what was put in or cut off before it was sealed.
+    """
     report = Report(limit)
     async with database.read() as session:
         for merchant in await run(session, "SELECT merchant_id FROM merchants ORDER BY merchant_id"):
             await check_seals(session, report, merchant.merchant_id)
+            async for low, high in _ranges(session, merchant.merchant_id):
+                await _check_range(session, report, audit.CHECKS, (merchant.merchant_id, low, high))
         await check_exported(session, report, exported)
     return report
 
@@ -83,13 +89,19 @@ async def _verify_merchant(
     await check_seals(session, report, merchant_id)
     totals = Totals()
     async for low, high in _ranges(session, merchant_id):
-        for check in RANGE_CHECKS:
-            for row in await run(session, check.sql, merchant_id, low, high):
-                report.add(check.name, row.place, row.what)
+        await _check_range(session, report, RANGE_CHECKS, (merchant_id, low, high))
         await totals.add(session, report, merchant_id, low, high)
     totals.compare(report, merchant_id)
     await check_reached(session, report, merchant_id, subscriptions)
     await _check_stuck_keys(session, report, merchant_id)
+
+
+async def _check_range(
+    session: ReadSession, report: Report, checks: Sequence[RangeCheck], place: tuple[int, int, int]
+) -> None:
+    for check in checks:
+        for row in await run(session, check.sql, *place):
+            report.add(check.name, row.place, row.what)
 
 
 async def _ranges(session: ReadSession, merchant_id: int) -> AsyncIterator[tuple[int, int]]:
