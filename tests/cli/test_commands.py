@@ -143,6 +143,9 @@ def test_deliveries_are_listed_and_replayed_by_name(environment):
         "0 are sent"
     )
     assert "no such delivery" in refused("deliveries", "replay", "1", environment=environment, code=1)
+    said = run_command("audit", "events", environment=environment).stdout
+    assert "parked deliveries replayed  every destination  begun" in said
+    assert "delivery replayed  delivery 1  there is no such delivery" in said
     assert "--state" in refused("deliveries", "list", "--state", "x", environment=environment, code=2)
 
 

@@ -12,10 +12,12 @@ import typer
 
 from eci_payments.cli.errors import WRONG_SETTING, CommandError
 from eci_payments.cli.opening import opened
+from eci_payments.cli.owning import act
 from eci_payments.delivery.shapes import PeerName
 from eci_payments.domain.ids import DeliveryId, MerchantId
 from eci_payments.settings import load
 from eci_payments.store import deliveries as store
+from eci_payments.store.admin_events import record_one
 from eci_payments.store.deliveries import Backlog, Delivery, DeliveryState, Replayed
 
 if TYPE_CHECKING:
@@ -68,11 +70,16 @@ async def _list(
 
 async def _replay_one(merchant: MerchantId, delivery_id: DeliveryId) -> Replayed:
     async with opened(load(), "deliveries") as database, database.write() as session:
-        return await store.replay(session, merchant, delivery_id)
+        how = await store.replay(session, merchant, delivery_id)
+        await record_one(session, act(merchant, "delivery replayed", f"delivery {delivery_id}", SAID[how]))
+        return how
 
 
 async def _replay_parked(merchant: MerchantId, destination: str | None) -> dict[Replayed, int]:
     async with opened(load(), "deliveries") as database:
+        async with database.write() as session:  # before the portions, of which each is a commit
+            named = destination or "every destination"
+            await record_one(session, act(merchant, "parked deliveries replayed", named, "begun"))
         return await store.replay_all_parked(database, merchant, destination)
 
 

@@ -8,7 +8,10 @@ import typer
 
 from eci_payments.cli.bootstrap_key import store_bootstrap_key
 from eci_payments.cli.opening import Place, connected, located, opened
+from eci_payments.cli.owning import act
+from eci_payments.domain.ids import SINGLE_SHOP
 from eci_payments.settings import load
+from eci_payments.store.admin_events import record_one
 from eci_payments.store.migrate import pending, upgrade
 
 
@@ -40,4 +43,10 @@ async def migrated(place: Place, service_role: str | None = None) -> list[str]:
         lacking = await pending(session)
     await upgrade(place.owner_url, service_role or place.service_role)
     await store_bootstrap_key(place)
+    if lacking:
+        async with (
+            connected(place.settings, place.owner_url, "migrate") as database,
+            database.write() as session,
+        ):
+            await record_one(session, act(SINGLE_SHOP, "schema migrated", f"to {lacking[-1]}"))
     return lacking

@@ -410,7 +410,7 @@ admin_events = Table(
     Column("origin", Text),
     Column("correlation_id", Text),
     Column("times", BigInteger, nullable=False, server_default=text("1")),
-    _committed_in(),
+    committed_in(),
     PrimaryKeyConstraint("merchant_id", "event_id"),
     ForeignKeyConstraint(["merchant_id"], ["merchants.merchant_id"]),
     Index("admin_events_committed_idx", "merchant_id", "committed_in", "event_id"),
@@ -419,7 +419,7 @@ admin_events = Table(
 admin_seals = Table(
     "admin_seals",
     metadata,
-    _merchant(),
+    merchant(),
     Column("position", BigInteger, nullable=False),
     Column("event_id", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
