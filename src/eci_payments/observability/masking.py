@@ -48,9 +48,11 @@ def mask(text: str) -> str:
 
 
 def _masked(text: str) -> str:
-    text = _SCHEME.sub(rf"\1\2{HIDDEN}", _without_card_numbers(text))
-    if "_" in text:
+    if (
+        "_" in text
+    ):  # first: a merchant's number may look like a card's, and masked it would break the key's form
         text = _KEY.sub(rf"\1_{HIDDEN}", text)
+    text = _SCHEME.sub(rf"\1\2{HIDDEN}", _without_card_numbers(text))
     if "@" in text or "%40" in text:
         text = _URL_PASSWORD.sub(rf"\1{HIDDEN}@", text.replace("%40", "@"))
         text = _ADDRESS.sub(f"{HIDDEN}@{HIDDEN}", text)
