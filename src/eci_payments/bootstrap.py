@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fastapi import FastAPI
-    from pydantic import SecretStr
 
     from eci_payments.gateways.contract import Gateway
     from eci_payments.observability.metrics import BusinessSums
@@ -115,7 +114,13 @@ def build(
     metrics.watch_queue(LANE, lambda: lane.depth)
     watched = {} if reached is None else {"reached": reached}
     engine = Engine(
-        database, lane, ids, Gateways(gateways), rules(settings), measured=metrics.gateway_call, **watched
+        database,
+        lane,
+        ids,
+        Gateways(gateways, _webhook_secrets(settings)),
+        rules(settings),
+        measured=metrics.gateway_call,
+        **watched,
     )
     return Service(settings, database, metrics, Payments(engine))
 
@@ -161,18 +166,26 @@ def _gateway(name: str, settings: Settings, challenge_url: str | None) -> Gatewa
     )
 
 
+def _webhook_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """By account; two secrets stand side by side while one replaces the other."""
+    listed = {
+        "sandbox": settings.sandbox_webhook_secrets,
+        "stripe": settings.stripe_webhook_secrets,
+        "razorpay": settings.razorpay_webhook_secrets,
+    }
+    return {
+        name: tuple(one.strip() for one in secrets.get_secret_value().split(","))
+        for name, secrets in listed.items()
+        if secrets
+    }
+
+
 def _sandbox(settings: Settings) -> SandboxGateway:
     return SandboxGateway(
         base_url=_needed(settings.sandbox_url, "SANDBOX_URL", "sandbox"),
         api_key=_needed(settings.sandbox_api_key, "SANDBOX_API_KEY", "sandbox").get_secret_value(),
         timeout_s=settings.gateway_timeout_s,
-        webhook_secrets=secrets_of(settings.sandbox_webhook_secrets),
     )
-
-
-def secrets_of(listed: SecretStr | None) -> tuple[str, ...]:
-    """The secrets of a list with commas between: two stand side by side while one replaces the other."""
-    return tuple(one.strip() for one in listed.get_secret_value().split(",")) if listed else ()
 
 
 def _stripe(settings: Settings) -> StripeGateway:

@@ -25,11 +25,11 @@ URL = "/v1/gateways/sandbox/webhooks"
 @pytest.fixture
 async def hooked(fresh_api):
     """The api with a sandbox account that knows two secrets, and one that knows none."""
-    sandbox = SandboxGateway(base_url="http://127.0.0.1:9", api_key="k", webhook_secrets=(SECRET, NEXT))
+    sandbox = SandboxGateway(base_url="http://127.0.0.1:9", api_key="k")
     silent = SandboxGateway(base_url="http://127.0.0.1:9", api_key="k", name="silent")
     engine = fresh_api.payments.engine
     known = [*engine.gateways.all(), sandbox, silent]
-    fresh_api.payments.engine = replace(engine, gateways=Gateways(known))
+    fresh_api.payments.engine = replace(engine, gateways=Gateways(known, {"sandbox": (SECRET, NEXT)}))
     yield fresh_api
     for each in (sandbox, silent):
         await each.close()

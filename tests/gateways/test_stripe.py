@@ -17,8 +17,9 @@ import stripe
 from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.domain.ids import OrderId, PaymentId, UserId
 from eci_payments.domain.methods import Card, PaymentMethod
-from eci_payments.gateways.adapters.stripe.account import KEY_FIELD, StripeGateway
+from eci_payments.gateways.adapters.stripe.account import StripeGateway
 from eci_payments.gateways.adapters.stripe.amounts import UnpayableAmount, from_stripe, to_stripe
+from eci_payments.gateways.adapters.stripe.events import KEY_FIELD
 from eci_payments.gateways.adapters.stripe.mapping import failed
 from eci_payments.gateways.contract import Declined, NotSent, Unknown
 from eci_payments.gateways.transport import Reply

@@ -26,7 +26,7 @@ from eci_payments.gateways.contract import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MAX_EVENT_ID = 255
 
@@ -52,7 +52,9 @@ class OperationTold:
     outcome: Outcome
     amount_minor: int | None = None
     captures: bool = False
-    """The money of an authorization was taken: the outcome is that of the capture, if one was asked for."""
+    """Money was taken: of an authorization the outcome is that of the capture, if one was asked for."""
+    reserves: bool = False
+    """Money was reserved, not taken: a charge that takes at once is not done by that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,15 +111,15 @@ class GatewayEvent:
 
 @runtime_checkable
 class HookedGateway(Protocol):
-    """A gateway account that sends webhooks."""
+    """A gateway that sends webhooks."""
 
-    @property
-    def takes_webhooks(self) -> bool:
-        """Whether the account has a secret to verify them with; without one none is believed."""
-        ...
+    def read_webhook(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float
+    ) -> GatewayEvent:
+        """The event in these raw bytes, signed with any of the secrets. Raises BadWebhook.
 
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now_s: float) -> GatewayEvent:
-        """The event in these raw bytes. ``headers`` have lower-case names. Raises BadWebhook."""
+        ``headers`` have lower-case names; ``now_s`` is seconds since 1970.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from eci_payments.domain.errors import Refusal, RefusalCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from eci_payments.domain.methods import Instrument, PaymentMethod
     from eci_payments.gateways.contract import Gateway
@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 class Gateways:
     """The gateway accounts of an installation, in the order in which they are tried."""
 
-    def __init__(self, accounts: Sequence[Gateway]) -> None:
+    def __init__(
+        self, accounts: Sequence[Gateway], webhook_secrets: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self._accounts = {account.name: account for account in accounts}
+        self._webhook_secrets = dict(webhook_secrets or {})
+
+    def webhook_secrets(self, name: str) -> Sequence[str]:
+        """What this account's webhooks are signed with; empty: none are believed."""
+        return self._webhook_secrets.get(name, ())
 
     def choose(self, method: PaymentMethod, currency: str, instrument: Instrument | None) -> Gateway:
         """The first gateway that takes this method and currency.

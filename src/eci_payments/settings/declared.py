@@ -180,12 +180,22 @@ class Settings:
         "The secret key of the Stripe account; needed where GATEWAYS names stripe",
         "Gateways",
     )
+    stripe_webhook_secrets: SecretStr | None = setting(
+        optional(kinds.CREDENTIAL),
+        "",
+        "What Stripe signs its webhooks with (whsec_...); two with a comma between while one replaces the other",
+    )
     stripe_api_url: str = setting(kinds.ADDRESS, "https://api.stripe.com", "Where Stripe is")
     razorpay_key_id: str | None = setting(
         optional(kinds.LABEL), "", "The key id of the Razorpay account; needed where GATEWAYS names razorpay"
     )
     razorpay_key_secret: SecretStr | None = setting(
         optional(kinds.CREDENTIAL), "", "The key secret of the Razorpay account"
+    )
+    razorpay_webhook_secrets: SecretStr | None = setting(
+        optional(kinds.CREDENTIAL),
+        "",
+        "What Razorpay signs its webhooks with; two with a comma between while one replaces the other",
     )
     razorpay_api_url: str = setting(kinds.ADDRESS, "https://api.razorpay.com", "Where Razorpay is")
     razorpay_email: str | None = setting(

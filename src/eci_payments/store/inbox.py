@@ -90,6 +90,14 @@ async def take_in(session: WriteSession, incoming: Incoming) -> bool:
     return bool(await run(session, _TAKE_IN, *values))
 
 
+async def owner_of(
+    session: ReadSession | WriteSession, account: str, key: str | None, charges: Sequence[str]
+) -> MerchantId | None:
+    """The merchant whose operation has this key, or one of these ids of a charge: for gateways that do not say."""
+    found = await run(session, _OWNER, account, key, list(charges))
+    return MerchantId(found[0].merchant_id) if found else None
+
+
 async def claim_inbox(session: WriteSession, *, limit: int, lease_s: float) -> list[InboxRow]:
     """Events that are due, oldest first, each claimed with a new lease epoch."""
     claimed = [_row(row) for row in await run(session, _CLAIM, limit, lease_s)]
@@ -198,6 +206,15 @@ _SETTLE = """
 UPDATE gateway_inbox SET state = $4, why = $5, payment_id = $6, due_at = $7::timestamptz,
        concluded_at = CASE WHEN $4 = 'PENDING' THEN NULL ELSE now() END
 WHERE merchant_id = $1 AND inbox_id = $2 AND lease_epoch = $3 AND state = 'PENDING' RETURNING inbox_id
+"""
+_OWNER = """
+SELECT m.merchant_id FROM merchants m
+WHERE EXISTS (SELECT FROM operations o
+              WHERE o.merchant_id = m.merchant_id AND o.gateway = $1 AND o.gateway_key = $2::text)
+   OR EXISTS (SELECT FROM operations o
+              WHERE o.merchant_id = m.merchant_id AND o.gateway = $1 AND o.gateway_reference = ANY ($3::text[])
+                AND o.kind IN ('CHARGE', 'AUTHORIZE'))
+ORDER BY m.merchant_id LIMIT 1
 """
 _FIND = """
 SELECT payment_id, operation_id, true AS by_key, 0 AS rank FROM operations

@@ -19,6 +19,8 @@ from eci_payments.operations.answers import encode
 from eci_payments.operations.ingest.receive import receive
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fastapi import FastAPI
 
     from eci_payments.api.services import Services
@@ -42,10 +44,10 @@ def add_hook_routes(app: FastAPI, services: Services) -> None:
         A repeated event is answered like the first. Nothing is stored of one whose signature is not the gateway's.
         """
         account = request.path_params["account"]
-        gateway = _account(services, account)
+        gateway, secrets = _account(services, account)
         try:
             body = await read_raw(request.scope, request.receive, MAX_BODY_BYTES)
-            event = gateway.read_webhook(_headers(request), body, time())
+            event = gateway.read_webhook(_headers(request), body, secrets, time())
         except ClientGone:
             return Response(status_code=400)
         except BadWebhook as wrong:
@@ -91,10 +93,11 @@ _BODY = {
 _TAKEN = encode({"received": True})
 
 
-def _account(services: Services, name: str) -> HookedGateway:
-    gateway = services.payments.engine.gateways.named(name)
-    if isinstance(gateway, HookedGateway) and gateway.takes_webhooks:
-        return gateway
+def _account(services: Services, name: str) -> tuple[HookedGateway, Sequence[str]]:
+    gateways = services.payments.engine.gateways
+    gateway, secrets = gateways.named(name), gateways.webhook_secrets(name)
+    if isinstance(gateway, HookedGateway) and secrets:
+        return gateway, secrets
     services.metrics.webhook_received(UNKNOWN, "refused")
     raise WireError("not_found", "No gateway account of this name takes webhooks.")
 

@@ -10,6 +10,7 @@ from eci_payments.domain.inbox import InboxState, InboxWrite
 from eci_payments.gateways.hooks import DisputeTold, OperationTold, RefundTold, Unread, told_of
 from eci_payments.operations.commands import Caller
 from eci_payments.operations.ingest.outcome import operation_told
+from eci_payments.operations.ingest.refund import refund_told
 from eci_payments.operations.ingest.verdict import Case, Verdict, waiting
 from eci_payments.store.inbox import find_target, settle_inbox
 from eci_payments.store.session import run
@@ -86,5 +87,9 @@ def _verdict(case: Case, told: Told, target: Target) -> Verdict:
     match told:
         case OperationTold():
             return operation_told(case, told, target.operation_id)
-        case RefundTold() | DisputeTold() | Unread():
-            return case.ignored("not yet understood")
+        case RefundTold():
+            return refund_told(case, told, target)
+        case DisputeTold():
+            return case.parked("a dispute")
+        case Unread():
+            return case.ignored(told.why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.errors import known
@@ -20,30 +21,38 @@ _STATES: dict[type[Outcome], OperationState] = {
     Pending: OperationState.PENDING,
     ActionRequired: OperationState.REQUIRES_ACTION,
 }
+_DONE = frozenset({OperationState.APPROVED, OperationState.CANCELLED})
 _GIVES_BACK = frozenset({OperationKind.REFUND, OperationKind.RETURN})
 
 
 def operation_told(case: Case, told: OperationTold, operation_id: OperationId) -> Verdict:
     """Conclude the operation, or say why not."""
     named = known(case.found.operation(operation_id), "an event about an operation that does not exist")
-    if told.captures and named.kind is OperationKind.AUTHORIZE:
-        capture = _capture_of(case, named)
-        if capture is None:
-            return case.mismatch(named, named.amount_minor, "captured at the gateway, and not by us")
-        return outcome_told(case, told, capture)
+    if named.kind is OperationKind.CHARGE and told.reserves and isinstance(told.outcome, Approved):
+        return outcome_told(case, replace(told, outcome=Pending(told.outcome.reference)), named)
+    if named.kind is not OperationKind.AUTHORIZE:
+        return outcome_told(case, told, named)
+    if told.captures:
+        return _of_part(case, told, named, OperationKind.CAPTURE, "captured at the gateway, and not by us")
+    if isinstance(told.outcome, Cancelled) and named.state is OperationState.APPROVED:
+        return _of_part(case, told, named, OperationKind.VOID, "released at the gateway, and not by us")
     return outcome_told(case, told, named)
 
 
-def _capture_of(case: Case, authorization: Operation) -> Operation | None:
-    """The newest capture of this authorization that may have been done."""
-    captures = [
+def _of_part(
+    case: Case, told: OperationTold, charge: Operation, kind: OperationKind, without: str
+) -> Verdict:
+    """What is told of an authorization as a whole is the outcome of the newest capture or void of it."""
+    parts = [
         operation
         for operation in case.found.operations
-        if operation.kind is OperationKind.CAPTURE
-        and operation.parent_id == authorization.operation_id
-        and (operation.is_open or operation.state is OperationState.APPROVED)
+        if operation.kind is kind
+        and operation.parent_id == charge.operation_id
+        and (operation.is_open or operation.state in _DONE)
     ]
-    return captures[-1] if captures else None
+    if parts:
+        return outcome_told(case, replace(told, amount_minor=None), parts[-1])
+    return case.mismatch(charge, charge.amount_minor, without)
 
 
 def outcome_told(case: Case, told: OperationTold, operation: Operation) -> Verdict:

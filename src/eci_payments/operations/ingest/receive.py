@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.ids import SINGLE_SHOP, MerchantId
-from eci_payments.gateways.hooks import told_record
+from eci_payments.gateways.hooks import Unread, told_record
 from eci_payments.observability.structures import Masker
-from eci_payments.store.inbox import Incoming, take_in
+from eci_payments.store.inbox import Incoming, owner_of, take_in
 
 if TYPE_CHECKING:
     from eci_payments.gateways.hooks import GatewayEvent
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def receive(engine: Engine, account: str, event: GatewayEvent) -> bool:
     """Keep the event; False when it was kept before. Committed when this returns."""
     incoming = Incoming(
-        merchant_id=SINGLE_SHOP if event.merchant_id is None else MerchantId(event.merchant_id),
+        merchant_id=await _merchant(engine, account, event),
         account=account,
         event_id=event.event_id,
         event_type=event.type,
@@ -27,3 +27,14 @@ async def receive(engine: Engine, account: str, event: GatewayEvent) -> bool:
     )
     async with engine.database.write() as session:
         return await take_in(session, incoming)
+
+
+async def _merchant(engine: Engine, account: str, event: GatewayEvent) -> MerchantId:
+    """Whose it is: as the event says, or whoever has what it is about; what is nobody's is the single shop's."""
+    if event.merchant_id is not None:
+        return MerchantId(event.merchant_id)
+    about = None if isinstance(event.told, Unread) else event.told.about
+    if about is None:
+        return SINGLE_SHOP
+    async with engine.database.read() as session:
+        return await owner_of(session, account, about.key, about.charges) or SINGLE_SHOP

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.gateways.adapters.razorpay import requests
+from eci_payments.gateways.adapters.razorpay.events import read_webhook
 from eci_payments.gateways.adapters.razorpay.mapping import (
     NOT_FOUND,
     created_outcome,
@@ -37,7 +38,10 @@ from eci_payments.gateways.contract import (
 from eci_payments.gateways.transport import Reply, Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from eci_payments.gateways.adapters.razorpay.requests import Request
+    from eci_payments.gateways.hooks import GatewayEvent
 
 _ONLINE = frozenset(PaymentMethod) - {PaymentMethod.COD}
 CAPABILITIES = Capabilities(
@@ -114,6 +118,12 @@ class RazorpayGateway:
         """The methods, banks and wallets that are switched on for the account."""
         reply = await self._send(requests.methods())
         return listed(reply) if isinstance(reply, Reply) else reply
+
+    def read_webhook(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], _now_s: float
+    ) -> GatewayEvent:
+        """A webhook of Razorpay, which signs no time. Raises BadWebhook."""
+        return read_webhook(headers, body, secrets)
 
     async def close(self) -> None:
         """Give back connections."""

@@ -36,10 +36,8 @@ class SandboxGateway:
         timeout_s: float = 10.0,
         never_seen_after_s: float | None = None,
         fault: Callable[[GatewayCall], str | None] | None = None,
-        webhook_secrets: Sequence[str] = (),
     ) -> None:
         self._name = name
-        self._webhook_secrets = tuple(webhook_secrets)
         self._fault = fault
         self._transport = Transport(
             base_url, headers={"Authorization": f"Bearer {api_key}"}, timeout_s=timeout_s
@@ -86,14 +84,11 @@ class SandboxGateway:
         reply = await self._transport.send("GET", "/v1/methods")
         return listed(reply) if isinstance(reply, Reply) else reply
 
-    @property
-    def takes_webhooks(self) -> bool:
-        """Whether there is a secret to verify them with."""
-        return bool(self._webhook_secrets)
-
-    def read_webhook(self, headers: Mapping[str, str], body: bytes, now_s: float) -> GatewayEvent:
+    def read_webhook(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float
+    ) -> GatewayEvent:
         """A webhook of the sandbox (Standard Webhooks). Raises BadWebhook."""
-        return read_webhook(headers, body, self._webhook_secrets, now_s)
+        return read_webhook(headers, body, secrets, now_s)
 
     async def close(self) -> None:
         """Give back the connections."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.methods import Card, PaymentMethod
 from eci_payments.gateways.adapters.stripe.amounts import UnpayableAmount, from_stripe, to_stripe
-from eci_payments.gateways.adapters.stripe.mapping import NOT_FOUND, failed, intent_outcome
+from eci_payments.gateways.adapters.stripe.events import KEY_FIELD, read_webhook
+from eci_payments.gateways.adapters.stripe.mapping import NOT_FOUND, failed, intent_outcome, refund_outcome
 from eci_payments.gateways.contract import (
     Approved,
     CallKind,
@@ -23,19 +24,18 @@ from eci_payments.gateways.contract import (
     NeverSeen,
     NotSent,
     Outcome,
-    Pending,
     Prepared,
     Unknown,
 )
 from eci_payments.gateways.transport import Reply, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from eci_payments.gateways.hooks import GatewayEvent
 
 API_VERSION = "2024-06-20"
 """The version of Stripe's API that this adapter was written against; sent with every request."""
-KEY_FIELD = "eci_key"
-"""Where our key stands in the metadata of what we make at Stripe."""
 _CARDS = frozenset({PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD})
 
 ANOTHER = Unknown("an answer about another payment than the one that was asked about")
@@ -110,6 +110,12 @@ class StripeGateway:
             return Unknown("Stripe did not answer the inquiry")
         return _learned(call, reply.body)
 
+    def read_webhook(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float
+    ) -> GatewayEvent:
+        """A webhook of Stripe. Raises BadWebhook."""
+        return read_webhook(headers, body, secrets, now_s)
+
     async def close(self) -> None:
         """Give back connections."""
         await self._transport.close()
@@ -151,7 +157,7 @@ class StripeGateway:
             f"metadata[{KEY_FIELD}]": call.key,
         }
         reply = await self._post("/v1/refunds", form, call.key)
-        return _refund_outcome(call, reply.body) if isinstance(reply, Reply) else reply
+        return refund_outcome(reply.body, call.currency) if isinstance(reply, Reply) else reply
 
     async def _find_refund(self, call: GatewayCall) -> Inquiry:
         query = {"payment_intent": str(call.parent_reference), "limit": "100"}
@@ -162,7 +168,7 @@ class StripeGateway:
             return Unknown("Stripe did not answer the inquiry")
         for refund in reply.body.get("data", []):
             if refund.get("metadata", {}).get(KEY_FIELD) == call.key:
-                return _refund_outcome(call, refund)
+                return refund_outcome(refund, call.currency)
         return Unknown("more refunds than one page") if reply.body.get("has_more") else NeverSeen()
 
     async def _post(
@@ -223,18 +229,3 @@ def _cancelled(call: GatewayCall, intent: dict[str, Any]) -> Outcome:
         return Unknown(f"cancelled, and yet {intent.get('status')!r}")
     reference = str(intent.get("id"))
     return Approved(reference, call.amount_minor) if call.kind is CallKind.VOID else Cancelled(reference)
-
-
-def _refund_outcome(call: GatewayCall, refund: dict[str, Any]) -> Outcome:
-    reference, status = str(refund.get("id")), refund.get("status")
-    match status:
-        case "succeeded":
-            return Approved(reference, from_stripe(int(refund["amount"]), call.currency))
-        case "pending" | "requires_action":
-            return Pending(reference)
-        case "failed" | "canceled":
-            return Declined(
-                "refund_failed", "The gateway could not refund.", retryable=True, reference=reference
-            )
-        case _:
-            return Unknown(f"a refund in state {status!r}")

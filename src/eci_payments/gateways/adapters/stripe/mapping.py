@@ -112,3 +112,19 @@ def _code(intent: dict[str, Any]) -> str | None:
 def _redirect(intent: dict[str, Any]) -> str | None:
     action = intent.get("next_action") or {}
     return (action.get("redirect_to_url") or {}).get("url")
+
+
+def refund_outcome(refund: dict[str, Any], currency: str) -> Outcome:
+    """One refund, of a charge in this currency."""
+    reference, status = str(refund.get("id")), refund.get("status")
+    match status:
+        case "succeeded":
+            return Approved(reference, from_stripe(int(refund["amount"]), currency))
+        case "pending" | "requires_action":
+            return Pending(reference)
+        case "failed" | "canceled":
+            return Declined(
+                "refund_failed", "The gateway could not refund.", retryable=True, reference=reference
+            )
+        case _:
+            return Unknown(f"a refund in state {status!r}")
