@@ -21,7 +21,7 @@ from eci_payments import cli
 from eci_payments.settings import declared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 COMMAND = [sys.executable, "-m", "eci_payments"]
 START_TIMEOUT_S = 40.0
@@ -122,6 +122,7 @@ class Processes:
 
     folder: Path
     environment: dict[str, str]
+    command: Sequence[str] = tuple(COMMAND)
     running: list[Running] = field(default_factory=list)
     _started: int = 0
 
@@ -131,7 +132,7 @@ class Processes:
         environment = self.environment | {name: str(value) for name, value in settings.items()}
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*COMMAND, *arguments],
+                [*self.command, *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -3,12 +3,15 @@
 `upgrade` runs as the owner of the schema, in one transaction: all of it happens or nothing. The service's own role is
 granted what it needs and no more (`grants`). Two upgrades at once are safe: the second waits for the first and then
 finds nothing to do. Every lock is waited for a few seconds only, so that writers are never queued up behind a
-migration that itself waits; it gives up, lets them pass and tries again.
+migration that itself waits; it gives up, lets them pass and tries again. What would hold writers up however short the
+wait (`afterwards`) is done when the transaction has committed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,20 +29,35 @@ from eci_payments.store.session import CONNECT_TIMEOUT_S, ReadSession, WriteSess
 from eci_payments.store.tables import metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from alembic.script import Script
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from eci_payments.store.afterwards import Afterwards
+
 VERSION_TABLE = "alembic_version"
+MIGRATIONS = Path(__file__).parent / "migrations"
+VERSIONS: tuple[Path, ...] = (MIGRATIONS / "versions",)
+"""The folders in which the chain of migrations lies."""
 MIGRATION_LOCK = 0x6563695F6D696772
 """The advisory lock of migrations, held until the transaction ends: ``eci_migr`` in ASCII."""
 WAIT_FOR_ANOTHER_MIGRATION_MS = 30_000
 """Replicas that start together all migrate; the later ones wait this long for the first."""
 LOCK_TIMEOUT_MS = 3_000
 """Whoever writes waits behind a waiting migration: three seconds are a slow answer, not an outage."""
+WAIT_BESIDE_WRITERS_MS = 30_000
+"""Nobody queues up behind an index that is built concurrently: it may wait for transactions that began before it."""
 TRIES = 5
 PAUSE_S = 2.0
 """Between two tries, so that what had queued up behind the first is through before the next."""
 LOCK_NOT_AVAILABLE = "55P03"
+STAYED_LOCKED = "a table or another migration stayed locked; nothing was changed, try again later"
+STAYED_UNFINISHED = (
+    "the schema is migrated, but an index or a check of old rows had to wait too long for other transactions;"
+    " try again later"
+)
 
 
 class MigrationRefused(Exception):
@@ -55,14 +73,8 @@ async def upgrade(owner_url: str, service_role: str | None = None) -> None:
     """
     engine = _engine(owner_url)
     try:
-        for _ in range(TRIES - 1):
-            if await _upgraded(engine, service_role):
-                return
-            await asyncio.sleep(PAUSE_S)
-        if not await _upgraded(engine, service_role):
-            raise MigrationRefused(
-                "a table or another migration stayed locked; nothing was changed, try again later"
-            )
+        await _patiently(partial(_upgrade_once, engine, service_role), STAYED_LOCKED)
+        await _patiently(partial(_finish, engine), STAYED_UNFINISHED)
     finally:
         await engine.dispose()
 
@@ -75,8 +87,12 @@ async def current(session: ReadSession | WriteSession) -> str | None:
 
 
 async def pending(session: ReadSession | WriteSession) -> list[str]:
-    """The revisions that the database lacks, in the order in which they will run. Raises MigrationRefused."""
-    return _missing(await current(session))
+    """What the database lacks, in the order in which it will be done: revisions, then what they leave for afterwards.
+
+    Raises MigrationRefused.
+    """
+    missing = _missing(await current(session))
+    return missing + [each.name for each in await _unfinished(session)]
 
 
 async def check(session: ReadSession | WriteSession) -> list[str]:
@@ -89,6 +105,9 @@ async def check(session: ReadSession | WriteSession) -> list[str]:
         return ["the database has no schema of this service; run `eci-payments migrate`"]
     if at in _revisions() and (missing := _missing(at)):
         return [f"the database lacks migration {', '.join(missing)}; run `eci-payments migrate`"]
+    if at in _revisions() and (unfinished := await _unfinished(session)):
+        names = ", ".join(each.name for each in unfinished)
+        return [f"the last migration was interrupted before: {names}; run `eci-payments migrate` again"]
     if await has_foreign_stamps(session):
         return [
             "the database was restored from another cluster; run `eci-payments migrate` before it is used"
@@ -96,19 +115,28 @@ async def check(session: ReadSession | WriteSession) -> list[str]:
     return []
 
 
-async def _upgraded(engine: AsyncEngine, service_role: str | None) -> bool:
+async def _patiently(step: Callable[[], Awaitable[None]], else_say: str) -> None:
+    """Do this step, with pauses between tries while a lock is not to be had. Raises MigrationRefused."""
+    for _ in range(TRIES - 1):
+        if await _done(step):
+            return
+        await asyncio.sleep(PAUSE_S)
+    if not await _done(step):
+        raise MigrationRefused(else_say)
+
+
+async def _done(step: Callable[[], Awaitable[None]]) -> bool:
     """Whether it is done; False when a lock was not to be had in time."""
     try:
-        await _upgrade_once(engine, service_role)
+        await step()
     except UnknownRole as error:
         raise MigrationRefused(str(error)) from error
     except DBAPIError as error:
-        state = getattr(error.orig, "sqlstate", None)
         if is_denied(error):
             raise MigrationRefused(
                 "the role may not change the schema; migrate as its owner (MIGRATION_DATABASE_URL)"
             ) from error
-        if state == LOCK_NOT_AVAILABLE:
+        if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
             return False
         raise
     return True
@@ -117,14 +145,42 @@ async def _upgraded(engine: AsyncEngine, service_role: str | None) -> bool:
 async def _upgrade_once(engine: AsyncEngine, service_role: str | None) -> None:
     async with engine.begin() as connection:
         session = WriteSession(connection)
-        await run(session, f"SET LOCAL lock_timeout = {WAIT_FOR_ANOTHER_MIGRATION_MS}")
-        await run(session, "SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-        await run(session, f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        await _lock(session)
         await _refuse_foreign(session)
         await connection.run_sync(_run_alembic)
         if service_role is not None:
             await grant(session, service_role)
         await restamp(session)
+
+
+async def _lock(session: WriteSession) -> None:
+    """Be the only migration until the transaction ends."""
+    await run(session, f"SET LOCAL lock_timeout = {WAIT_FOR_ANOTHER_MIGRATION_MS}")
+    await run(session, "SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+    await run(session, f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+
+
+async def _finish(engine: AsyncEngine) -> None:
+    """Do what is left for afterwards: one connection holds the lock, another one works.
+
+    The first one's last statement is no query, whose snapshot it would keep: a concurrent index waits for those.
+    """
+    async with engine.begin() as holding, engine.connect() as connection:
+        await _lock(WriteSession(holding))
+        await run(WriteSession(holding), "SET LOCAL idle_in_transaction_session_timeout = 0")
+        session = WriteSession(await connection.execution_options(isolation_level="AUTOCOMMIT"))
+        await run(session, f"SET lock_timeout = {WAIT_BESIDE_WRITERS_MS}")
+        for each in await _unfinished(session):
+            await each.do(session)
+
+
+async def _unfinished(session: ReadSession | WriteSession) -> list[Afterwards]:
+    return [each for each in _afterwards() if not await each.is_done(session)]
+
+
+def _afterwards() -> list[Afterwards]:
+    """What every migration of this release leaves to be done beside the writers, oldest first."""
+    return [each for script in _scripts() for each in getattr(script.module, "AFTERWARDS", ())]
 
 
 def _engine(url: str) -> AsyncEngine:
@@ -150,14 +206,19 @@ def _run_alembic(connection: Connection) -> None:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("version_locations", os.pathsep.join(map(str, VERSIONS)).replace("%", "%%"))
     return config
 
 
+def _scripts() -> list[Script]:
+    """Every migration of this release, oldest first."""
+    return list(ScriptDirectory.from_config(_config()).walk_revisions())[::-1]
+
+
 def _revisions() -> list[str]:
-    """Every revision of this release, oldest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+    return [script.revision for script in _scripts()]
 
 
 def _missing(at: str | None) -> list[str]:
