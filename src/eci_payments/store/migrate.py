@@ -87,12 +87,11 @@ async def current(session: ReadSession | WriteSession) -> str | None:
 
 
 async def pending(session: ReadSession | WriteSession) -> list[str]:
-    """What the database lacks, in the order in which it will be done: revisions, then what they leave for afterwards.
+    """The revisions that the database lacks, in the order in which they will run; else what they left for afterwards.
 
     Raises MigrationRefused.
     """
-    missing = _missing(await current(session))
-    return missing + [each.name for each in await _unfinished(session)]
+    return _missing(await current(session)) or [each.name for each in await _unfinished(session)]
 
 
 async def check(session: ReadSession | WriteSession) -> list[str]:

@@ -6,6 +6,8 @@ Revises: 0002
 
 from alembic import op
 
+from eci_payments.store.afterwards import ConcurrentIndex
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -47,15 +49,18 @@ CREATE INDEX gateway_inbox_held_idx ON gateway_inbox (merchant_id, inbox_id) WHE
     """
 CREATE INDEX gateway_inbox_concluded_idx ON gateway_inbox (concluded_at) WHERE state IN ('APPLIED', 'IGNORED')
     """,
-    """
-CREATE INDEX operations_reference_idx ON operations (merchant_id, gateway_reference)
-    WHERE gateway_reference IS NOT NULL AND kind IN ('CHARGE', 'AUTHORIZE')
-    """,
+)
+AFTERWARDS = (
+    ConcurrentIndex(
+        "operations_reference_idx",
+        "ON operations (merchant_id, gateway_reference)"
+        " WHERE gateway_reference IS NOT NULL AND kind IN ('CHARGE', 'AUTHORIZE')",
+    ),
 )
 
 
 def upgrade() -> None:
-    """Only adds: the release before this one runs on beside it. The index locks writers out while it is built."""
+    """Only adds: the release before this one runs on beside it."""
     connection = op.get_bind()
     for statement in SCHEMA:
         connection.exec_driver_sql(statement)
