@@ -6,6 +6,8 @@ Revises: 0003
 
 from alembic import op
 
+from eci_payments.store.afterwards import ConcurrentIndex
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -14,7 +16,6 @@ depends_on = None
 SCHEMA = (
     # The default is taken once for the rows that are there: they count as written by this migration, and are sealed.
     "ALTER TABLE admin_events ADD COLUMN committed_in xid8 DEFAULT pg_current_xact_id() NOT NULL",
-    "CREATE INDEX admin_events_committed_idx ON admin_events (merchant_id, committed_in, event_id)",
     """
 CREATE TABLE admin_seals (
     merchant_id bigint NOT NULL,
@@ -29,6 +30,9 @@ CREATE TABLE admin_seals (
     """
 ALTER TABLE admin_seals SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02)
     """,
+)
+AFTERWARDS = (
+    ConcurrentIndex("admin_events_committed_idx", "ON admin_events (merchant_id, committed_in, event_id)"),
 )
 
 
