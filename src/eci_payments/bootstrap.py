@@ -31,6 +31,7 @@ from eci_payments.observability.metrics import Metrics
 from eci_payments.operations.engine import Engine
 from eci_payments.operations.rules import LateSuccessPolicy, Rules
 from eci_payments.operations.service import Payments
+from eci_payments.recovery.approvals import ApprovalExpiry
 from eci_payments.recovery.expiry import PaymentExpiry
 from eci_payments.recovery.inbox import InboxWorker
 from eci_payments.recovery.loop import Loop
@@ -140,6 +141,7 @@ def rules(settings: Settings) -> Rules:
         lease_s=settings.operation_lease_s,
         pending_expiry_min=settings.pending_expiry_min,
         action_expiry_min=settings.action_expiry_min,
+        approval_expiry_min=settings.approval_expiry_min,
         key_window_h=settings.idempotency_window_hours,
         late_success=LateSuccessPolicy(settings.late_success_policy),
         problem_base=settings.public_url or "",
@@ -330,6 +332,7 @@ def loops(service: Service) -> list[Loop]:
         Loop("inbox", inbox.run_once, IDLE_S),
         Loop("inbox_age", forget_events_once, KEY_EXPIRY_IDLE_S),
         Loop("expiry", PaymentExpiry(payments).run_once, IDLE_S),
+        Loop("approvals", ApprovalExpiry(payments).run_once, SEAL_IDLE_S),
         Loop("seals", seal_once, SEAL_IDLE_S),
         Loop("sums", fold_once, SEAL_IDLE_S),
         Loop("keys", expire_keys_once, KEY_EXPIRY_IDLE_S),

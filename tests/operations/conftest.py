@@ -41,6 +41,12 @@ async def _emptied(url: str) -> None:
 
 
 @pytest.fixture
+def owner_url(shared, service_url):  # noqa: ARG001 - emptied first
+    """Its address for the owner of the schema."""
+    return shared.owner_url
+
+
+@pytest.fixture
 def gateway():
     """One gateway account, whoever asks it."""
     return ScriptedGateway()

@@ -9,9 +9,11 @@ from sqlalchemy import event
 
 from eci_payments.api.scopes import NEEDED, is_public, page_scope
 from eci_payments.domain.api_keys import EVERY_SCOPE
+from eci_payments.domain.limits import LimitKind
 from eci_payments.store.session import run
 from support.access import bearer
 from support.api import charge_body
+from support.limits import limited
 from support.reports import leave_table
 
 TABLES = (
@@ -52,8 +54,9 @@ async def contents(keys):
 
 
 @pytest.fixture
-async def payment(closed, keys):
-    """A payment of merchant 1 that was charged, and refunded in part."""
+async def payment(closed, keys, owner_url):
+    """A payment of merchant 1 that was charged, and refunded in part; another refund of it awaits approval."""
+    await limited(owner_url, LimitKind.REFUND_APPROVAL, 500)
     key = bearer(await keys.make())
     charged = await closed.post("/v1/payments/charge", charge_body(), headers=key)
     assert charged.status_code == 201, charged.text
@@ -61,7 +64,10 @@ async def payment(closed, keys):
     refunded = await closed.post(refund, {"amount": 1, "reason": "one came back"}, headers=key)
     assert refunded.status_code == 200, refunded.text
     answer = refunded.json()
-    return answer | {"refund_id": answer["refunds"][0]["refund_id"]}
+    waits = await closed.post(refund, {"amount": 10, "reason": "ten came back"}, headers=key)
+    assert waits.status_code == 202, waits.text
+    waiting = waits.json()["refunds"][1]["refund_id"]
+    return answer | {"refund_id": answer["refunds"][0]["refund_id"], "approval_id": waiting}
 
 
 @pytest.fixture
@@ -155,6 +161,7 @@ async def test_anothers_payment_is_refused_in_the_words_and_by_the_way_of_one_th
         "order_id": "nowhere",
         "transaction_id": "TXN" + "A" * 26,
         "refund_id": 4712,
+        "approval_id": 4713,
     }
     for method, path, operation in operations(closed.app.openapi()):
         if "{" not in path or is_public(path):

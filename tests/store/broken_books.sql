@@ -188,3 +188,16 @@ INSERT INTO idempotency_keys (merchant_id, scope, key, fingerprint, operation_id
 -- a key that is answered by half | key_stuck | for POST /v1/payments/charge | is answered by half
 UPDATE idempotency_keys SET response_body = NULL WHERE operation_id = (SELECT charge_operation_id FROM
 payments WHERE payment_id = {paid});
+
+-- a refund that awaits approval and is not reserved | refund_amount | payment {awaiting} | 0 being refunded, its refunds say 0 and 1000
+UPDATE payments SET amount_refund_pending_minor = 0 WHERE payment_id = {awaiting};
+
+-- a refund that nobody else approved | refund_approval | of payment {approved} | was asked for by boss and approved by boss
+ALTER TABLE refunds DROP CONSTRAINT refunds_approved_by_another_check;
+UPDATE refunds SET requested_by = decided_by WHERE payment_id = {approved};
+
+-- an answer before anybody has decided | refund_approval | of payment {awaiting} | its request has the answer 200 already
+UPDATE idempotency_keys SET response_status = 200 WHERE payment_id = {awaiting} AND response_status IS NULL;
+
+-- a request whose refund waits and whose key is gone | refund_approval | of payment {awaiting} | the key of its request is not kept
+DELETE FROM idempotency_keys WHERE payment_id = {awaiting} AND response_status IS NULL;

@@ -27,7 +27,7 @@ from eci_payments.store.session import Database, run
 from eci_payments.store.trail import rows_behind
 from support.postgres import run_apart
 from support.settled import walk_to_end
-from support.world import APPROVED, world
+from support.world import APPROVED, APPROVED_FROM_ONE, world
 
 DECLINED = Declined("insufficient_funds", "No money")
 PEERS = [Subscription("order", frozenset((kind, None) for kind in EventType))]
@@ -64,6 +64,8 @@ class Ids:
     pending: int
     taken_by_hand: int
     late: int
+    awaiting: int
+    approved: int
 
 
 async def filled(shop) -> Ids:
@@ -97,6 +99,11 @@ async def filled(shop) -> Ids:
     await shop.answer(held, await shop.charge_operation(held), APPROVED)  # and its money is on its way back
     await shop.answer(late, await shop.charge_operation(late), APPROVED)
     await shop.answer(late, await shop.newest_operation(late), APPROVED)
+    awaiting = await shop.charge(APPROVED)
+    await shop.refund(awaiting, "10", limits=APPROVED_FROM_ONE)
+    approved = await shop.charge(APPROVED)
+    await shop.refund(approved, "10", limits=APPROVED_FROM_ONE)
+    await shop.approve(approved, APPROVED)
     return Ids(
         paid=paid,
         refunded=refunded,
@@ -112,6 +119,8 @@ async def filled(shop) -> Ids:
         pending=await shop.create(),
         taken_by_hand=await shop.book_by_hand(await shop.create(PaymentMethod.COD)),
         late=late,
+        awaiting=awaiting,
+        approved=approved,
     )
 
 
@@ -155,7 +164,7 @@ async def test_what_the_operations_write_is_right(copied):
     report = await verify.verify(database, PEERS)
     assert report.findings == []
     assert report.ok
-    assert report.counted["payments"] == 19
+    assert report.counted["payments"] == 21
     assert report.counted["seals"] == report.counted["audit entries"] > 40
     assert report.counted["audit entries not sealed yet"] == 0
     assert min(report.counted[name] for name in ("operations", "refunds", "events", "idempotency keys")) > 5
@@ -168,7 +177,7 @@ async def test_small_ranges_find_the_same(copied, monkeypatch):
     monkeypatch.setattr(verify, "KEYS_AT_ONCE", 2)
     await harm(database, f"UPDATE payments SET amount_captured_minor = 1 WHERE payment_id = {ids.paid}")
     report = await verify.verify(database, PEERS)
-    assert report.counted["payments"] == 19
+    assert report.counted["payments"] == 21
     assert {finding.check for finding in report.findings} == {
         "ledger_amount",
         "ledger_total",

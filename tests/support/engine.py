@@ -39,6 +39,7 @@ SCOPES = {
     "capture": "POST /v1/payments/{payment_id}/capture",
     "refund": "POST /v1/payments/{payment_id}/refund",
     "cancel": "DELETE /v1/payments/{payment_id}",
+    "approve": "POST /v1/approvals/{approval_id}",
     "status": "PATCH /v1/payments/{payment_id}/status",
 }
 
@@ -171,7 +172,7 @@ class House:
 _TIMES = {
     "operations": ("created_at", "due_at", "inquired_at", "concluded_at"),
     "payments": ("created_at", "updated_at", "expires_at", "completed_at", "captured_at"),
-    "refunds": ("created_at", "completed_at"),
+    "refunds": ("created_at", "completed_at", "approval_expires_at", "decided_at"),
     "idempotency_keys": ("created_at", "completed_at"),
 }
 _HELD = """

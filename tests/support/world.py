@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.errors import Refusal
-from eci_payments.domain.ids import SINGLE_SHOP, OperationId, OrderId, PaymentId, UserId
+from eci_payments.domain.ids import SINGLE_SHOP, OperationId, OrderId, PaymentId, RefundId, UserId
 from eci_payments.domain.keys import KeyClaim, KeyName
+from eci_payments.domain.limits import NO_LIMITS, Limit, LimitKind, Limits, limits
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.payment import PaymentStatus
 from eci_payments.gateways.contract import Approved, Capabilities
+from eci_payments.operations.approval import approve
 from eci_payments.operations.cancel import begin_cancel
 from eci_payments.operations.capture import begin_capture
 from eci_payments.operations.charge import begin_charge, register
-from eci_payments.operations.commands import Caller, Capture, ChangeStatus, Charge, RefundPayment
+from eci_payments.operations.commands import (
+    Caller,
+    Capture,
+    ChangeStatus,
+    Charge,
+    DecideApproval,
+    RefundPayment,
+)
 from eci_payments.operations.conclude import Source, conclude
 from eci_payments.operations.refund import begin_refund
 from eci_payments.operations.rules import Rules
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
 GATEWAY = "simulator"
 ABLE = Capabilities(frozenset(PaymentMethod), None, multiple_capture=True)
 WINDOW_H = 24
+APPROVED_FROM_ONE = limits([Limit(kind=LimitKind.REFUND_APPROVAL, currency="INR", amount_minor=100)])
 
 
 @dataclass(slots=True)
@@ -100,14 +110,35 @@ class World:
         )
 
     async def refund(
-        self, payment: PaymentId, amount: str | None, outcome: Outcome | None = None
+        self,
+        payment: PaymentId,
+        amount: str | None,
+        outcome: Outcome | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> OperationId:
         """A refund of what was captured."""
         command = RefundPayment(payment_id=payment, amount=amount, reason="Customer asked")
         return await self.part(
             payment,
             outcome,
-            lambda found, caller, operation: begin_refund(found, caller, command, operation, self.rules),
+            lambda found, caller, operation: begin_refund(
+                found, caller, command, operation, self.rules, limits
+            ),
+        )
+
+    async def approve(self, payment: PaymentId, outcome: Outcome | None = None) -> OperationId:
+        """Somebody else approves the payment's first refund."""
+        async with self.database.read() as session:
+            (row,) = await run(
+                session, "SELECT min(refund_id) AS id FROM refunds WHERE payment_id = $1", payment
+            )
+        command = DecideApproval(approval_id=RefundId(row.id), approves=True, reason="I looked at it")
+        return await self.part(
+            payment,
+            outcome,
+            lambda found, caller, operation: approve(
+                found, replace(caller, actor="boss"), command, operation, self.rules
+            ),
         )
 
     async def cancel(self, payment: PaymentId, outcome: Outcome | None = None) -> OperationId:

@@ -14,7 +14,7 @@ from eci_payments.api.envelope import Envelope
 from eci_payments.api.errors import WireError
 from eci_payments.api.guard import Guard
 from eci_payments.api.openapi import document
-from eci_payments.api.routes import charging, delivering, listing, offering, reading, returning
+from eci_payments.api.routes import approving, charging, delivering, listing, offering, reading, returning
 from eci_payments.api.routes.hooks import add_hook_routes
 from eci_payments.api.routes.pages import add_pages
 from eci_payments.api.routes.system import add_system_routes
@@ -35,9 +35,9 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(
         title="ECI Payments", openapi_url=None, redirect_slashes=False, lifespan=_closing_the_door(services)
     )
-    for mutation in (*charging.MUTATIONS, *returning.MUTATIONS, *delivering.MUTATIONS):
+    for mutation in (*charging.MUTATIONS, *returning.MUTATIONS, *approving.MUTATIONS, *delivering.MUTATIONS):
         app.router.routes.append(mutation_route(mutation, services))
-    for read in (*reading.READS, *listing.READS, *offering.READS):
+    for read in (*reading.READS, *listing.READS, *offering.READS, *approving.READS):
         app.router.routes.append(read_route(read, services))
     add_hook_routes(app, services)
     add_system_routes(app, services)

@@ -114,6 +114,24 @@ REFUNDED = PAYMENT | {
     **_money("amount_refunded", 7475),
     "refunds": [REFUND],
 }
+AWAITING = PAYMENT | {
+    **_money("amount_refund_pending", 7475),
+    "refunds": [REFUND | {"status": "AWAITING_APPROVAL", "completed_at": None}],
+}
+APPROVAL: dict[str, Any] = {
+    "approval_id": 12,
+    "payment_id": 4711,
+    "status": "AWAITING_APPROVAL",
+    "currency": "INR",
+    "refund": REFUND | {"status": "AWAITING_APPROVAL", "completed_at": None},
+    "requested_by": "key:abcdefghijkl",
+    "requested_at": _LATER,
+    "expires_at": "2026-11-24T12:00:00.150000Z",
+    "decided_by": None,
+    "decided_at": None,
+    "decision_reason": None,
+}
+APPROVALS = {"approvals": [APPROVAL], "next_after": None}
 LIST = {"total": 1, "page": 1, "page_size": 10, "payments": [PAYMENT], "next_cursor": None}
 REFUNDS = {"refunds": [REFUND]}
 _PLACE = {
@@ -171,6 +189,13 @@ CAPTURE_BODIES = {
 REFUND_BODIES = {
     "half": {"summary": "A part", "value": {"amount": 74.75, "reason": "Half of it came broken"}},
     "all": {"summary": "All that is left", "value": {"reason": "Customer sent it back"}},
+}
+APPROVAL_BODIES = {
+    "reject": {
+        "summary": "It is not made",
+        "value": {"decision": "reject", "reason": "Not what we agreed on"},
+    },
+    "approve": {"summary": "It is made", "value": {"decision": "approve", "reason": "Ticket 4711, I saw it"}},
 }
 COLLECT_BODIES = {
     "collected": {"summary": "All of it", "value": {"collector": "Courier 12", "proof": "Receipt 4711"}},

@@ -56,12 +56,16 @@ def _transaction_id(text: str) -> str:
 _RULES: dict[str, Callable[[str], int | str]] = {
     "payment_id": _own_id,
     "refund_id": _own_id,
+    "approval_id": _own_id,
     "order_id": external_id,
     "transaction_id": _transaction_id,
 }
 
 PaymentIdPath = Annotated[PaymentId, Path(ge=1, le=MAX_SAFE_INTEGER, examples=[4711])]
 RefundIdPath = Annotated[RefundId, Path(ge=1, le=MAX_SAFE_INTEGER, examples=[12])]
+ApprovalIdPath = Annotated[
+    RefundId, Path(ge=1, le=MAX_SAFE_INTEGER, description="The refund's own id.", examples=[12])
+]
 OrderIdPath = Annotated[
     OrderId,
     Path(

@@ -14,6 +14,7 @@ from eci_payments import __version__
 from eci_payments.cli.access_app import access_app
 from eci_payments.cli.errors import FAULT, CommandError, Line, plain_line
 from eci_payments.cli.inbox_app import inbox_app
+from eci_payments.cli.limits_app import limits_app
 
 BEGUN = time.monotonic()
 """When this process began, but for the few hundredths of a second until here."""
@@ -34,6 +35,7 @@ app.add_typer(deliveries_app, name="deliveries")
 
 app.add_typer(access_app)
 app.add_typer(inbox_app, name="inbox")
+app.add_typer(limits_app, name="limits")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on, instead of SERVICE_HOST.")]
 Port = Annotated[

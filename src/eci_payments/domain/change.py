@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from eci_payments.domain.audit import AuditEntry
 from eci_payments.domain.events import Event
-from eci_payments.domain.ids import EntryId, OperationId
+from eci_payments.domain.ids import EntryId, OperationId, PaymentId
 from eci_payments.domain.inbox import InboxWrite
 from eci_payments.domain.keys import KeyName
 from eci_payments.domain.ledger import Posting
 from eci_payments.domain.operation import Operation
 from eci_payments.domain.payment import Payment
-from eci_payments.domain.refund import Refund
+from eci_payments.domain.refund import Refund, RefundStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,18 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Keep this key without an answer, for ``payment_id``: whoever began it waits for a person, not for a gateway.
+
+    ``operation_id`` is the operation whose conclusion will answer it, once there is one.
+    """
+
+    name: KeyName
+    payment_id: PaymentId
+    operation_id: OperationId | None
+
+
+@dataclass(frozen=True, slots=True)
 class OperationWrite:
     """An operation as it is after the change. ``expected_epoch`` is the guard; None inserts it."""
 
@@ -51,10 +63,10 @@ class OperationWrite:
 
 @dataclass(frozen=True, slots=True)
 class RefundWrite:
-    """A refund as it is after the change; ``is_new`` inserts it, else it must still be PENDING."""
+    """A refund as it is after the change. ``expected`` is the status that it must have had; None inserts it."""
 
     refund: Refund
-    is_new: bool
+    expected: RefundStatus | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,6 @@ class Change:
     audit: tuple[AuditEntry, ...] = ()
     entries: tuple[LedgerEntry, ...] = ()
     events: tuple[Event, ...] = ()
-    keys: tuple[Complete | Release, ...] = ()
+    keys: tuple[Complete | Release | Hold, ...] = ()
     inbox: tuple[InboxWrite, ...] = ()
     answer: Answer | None = None

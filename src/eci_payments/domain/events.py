@@ -26,6 +26,7 @@ class EventType(StrEnum):
     FAILED = "payment.failed"
     CANCELLED = "payment.cancelled"
     REFUNDED = "payment.refunded"
+    REFUND_AWAITING = "refund.awaiting_approval"
     REFUND_FAILED = "refund.failed"
     LATE_SUCCESS = "payment.late_success"
     LATE_RETURNED = "payment.late_success_returned"

@@ -103,6 +103,23 @@ def refund_document(refund: Refund) -> dict[str, Any]:
     }
 
 
+def approval_document(refund: Refund) -> dict[str, Any]:
+    """A refund that needed a second person's word."""
+    return {
+        "approval_id": refund.refund_id,
+        "payment_id": refund.payment_id,
+        "status": refund.approval,
+        "currency": refund.currency,
+        "refund": refund_document(refund),
+        "requested_by": refund.requested_by,
+        "requested_at": when(refund.created_at),
+        "expires_at": when(refund.approval_expires_at),
+        "decided_by": refund.decided_by,
+        "decided_at": when(refund.decided_at),
+        "decision_reason": refund.decision_reason,
+    }
+
+
 def failure_document(failure: Failure | None) -> dict[str, Any] | None:
     """Why something did not happen."""
     if failure is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from eci_payments.domain.ids import MerchantId, OrderId, PaymentId, UserId
+from eci_payments.domain.ids import MerchantId, OrderId, PaymentId, RefundId, UserId
 from eci_payments.domain.keys import KeyClaim
 from eci_payments.domain.methods import Instrument, PaymentMethod
 from eci_payments.domain.payment import PaymentStatus
@@ -88,6 +88,15 @@ class RefundPayment:
     payment_id: PaymentId
     reason: str
     amount: int | str | Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideApproval:
+    """A second person's word on a large refund. ``approval_id`` is the refund's id."""
+
+    approval_id: RefundId
+    approves: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

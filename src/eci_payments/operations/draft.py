@@ -10,6 +10,7 @@ from eci_payments.domain.change import (
     Answer,
     Change,
     Complete,
+    Hold,
     LedgerEntry,
     OperationWrite,
     RefundWrite,
@@ -19,6 +20,7 @@ from eci_payments.domain.errors import ensure, known
 from eci_payments.domain.events import ENTERED, Event, EventType, event_data
 from eci_payments.domain.ledger import Movement, posting
 from eci_payments.domain.payment import PaymentStatus, moved
+from eci_payments.domain.refund import RefundStatus
 from eci_payments.operations.answers import payment_answer
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Draft:
         self._audit: list[AuditEntry] = []
         self._entries: list[LedgerEntry] = []
         self._events: list[Event] = []
-        self._keys: list[Complete | Release] = []
+        self._keys: list[Complete | Release | Hold] = []
         self._answer: Answer | None = None
 
     @property
@@ -90,11 +92,11 @@ class Draft:
 
     def begin_refund(self, refund: Refund) -> None:
         """A new refund."""
-        self._refunds.append(RefundWrite(refund, is_new=True))
+        self._refunds.append(RefundWrite(refund, None))
 
-    def write_refund(self, refund: Refund) -> None:
-        """A refund that was PENDING, as it is after this change."""
-        self._refunds.append(RefundWrite(refund, is_new=False))
+    def write_refund(self, refund: Refund, expected: RefundStatus = RefundStatus.PENDING) -> None:
+        """A refund that exists, as it is after this change; guarded by the status it is expected to have."""
+        self._refunds.append(RefundWrite(refund, expected))
 
     def record(
         self,
@@ -167,22 +169,33 @@ class Draft:
             )
         )
 
-    def answer_with_payment(self, status: int) -> Answer:
-        """The payment as this change leaves it, as the caller's answer."""
+    def answer_with_payment(self, status: int, retry_after_s: int | None = None) -> Answer:
+        """The payment as this change leaves it, as the caller's answer; with 202 also when to ask again."""
         refunds = {refund.refund_id: refund for refund in self.found.refunds}
         refunds |= {write.refund.refund_id: write.refund for write in self._refunds}
-        return payment_answer(status, self.payment, list(refunds.values()), [*self.found.audit, *self._audit])
+        audit = [*self.found.audit, *self._audit]
+        answer = payment_answer(status, self.payment, list(refunds.values()), audit)
+        return answer if retry_after_s is None else replace(answer, retry_after_s=retry_after_s)
 
-    def answer(self, answer: Answer, key: KeyName | None, *, store: bool) -> None:
-        """What the caller gets; with ``store``, so do repeats of its key."""
+    def answer(self, answer: Answer, *keys: KeyName | None, store: bool) -> None:
+        """What the caller gets; with ``store``, so do repeats of these keys."""
         self._answer = answer
-        if key is not None and store:
+        if store:
+            self._keys.extend(Complete(key, answer) for key in keys if key is not None)
+
+    def hold(self, key: KeyName | None, operation: OperationId | None = None) -> None:
+        """Keep the key without an answer: a person decides first, and then perhaps this operation."""
+        if key is not None:
+            self._keys.append(Hold(key, self.payment.payment_id, operation))
+
+    def store_answer(self, answer: Answer, key: KeyName | None) -> None:
+        """What repeats of a key get that is not the caller's own."""
+        if key is not None:
             self._keys.append(Complete(key, answer))
 
-    def release(self, key: KeyName | None) -> None:
-        """Forget the key: what it was claimed for certainly never happened."""
-        if key is not None:
-            self._keys.append(Release(key))
+    def release(self, *keys: KeyName | None) -> None:
+        """Forget the keys: what they were claimed for certainly never happened."""
+        self._keys.extend(Release(key) for key in keys if key is not None)
 
     def change(self) -> Change:
         """The change. Every new version of a payment has at least one audit entry."""

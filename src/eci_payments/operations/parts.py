@@ -74,9 +74,13 @@ def refuse_while_open(payment: Payment) -> None:
 
 
 def refuse_too_many(found: Found, payment: Payment, rules: Rules, *, left_free: float = 0) -> None:
-    """A bound on what one payment can grow to. Who takes money leaves a share of it free for giving it back."""
+    """A bound on what one payment can grow to. Who takes money leaves a share of it free for giving it back.
+
+    Refunds that have no operation count too: an approval, or a payout by hand, has its place beforehand.
+    """
     bound = int(rules.max_operations * (1 - left_free))
-    if len(found.operations) >= bound:
+    never_sent = sum(r.operation_id is None for r in found.refunds)
+    if len(found.operations) + never_sent >= bound:
         raise Refusal(
             RefusalCode.TOO_MANY_OPERATIONS,
             f"One payment takes at most {bound} operations before this.",

@@ -10,6 +10,7 @@ from eci_payments.domain.audit import TransactionType
 from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.domain.events import EventType
 from eci_payments.domain.ledger import EXTERNAL, Movement
+from eci_payments.domain.limits import NO_LIMITS, LimitKind
 from eci_payments.domain.operation import OperationKind
 from eci_payments.domain.payment import CAPTURED, PaymentStatus
 from eci_payments.domain.refund import Refund, RefundStatus
@@ -25,25 +26,35 @@ from eci_payments.operations.parts import (
 if TYPE_CHECKING:
     from eci_payments.domain.change import Change
     from eci_payments.domain.ids import OperationId, RefundId
+    from eci_payments.domain.limits import Limits
     from eci_payments.domain.payment import Failure
     from eci_payments.operations.commands import Caller, RefundPayment
     from eci_payments.operations.rules import Rules
     from eci_payments.store.units import Found
 
 
+ACCEPTED = 202
+AWAITED_RETRY_S = 60
+"""When to look again at a refund that waits for a person."""
+
+
 def begin_refund(
-    found: Found, caller: Caller, command: RefundPayment, operation_id: OperationId, rules: Rules
+    found: Found,
+    caller: Caller,
+    command: RefundPayment,
+    operation_id: OperationId,
+    rules: Rules,
+    limits: Limits = NO_LIMITS,
 ) -> Change:
     """The intent: the amount is reserved, so that refunds together never exceed what was captured."""
     draft = Draft(found, caller)
     amount_minor = _amount(draft, command, rules)
     payment = draft.payment
-    by_hand = payment.charge_operation_id is None
     refund = Refund(
         merchant_id=payment.merchant_id,
         refund_id=found.ids.refund(),
         payment_id=payment.payment_id,
-        operation_id=None if by_hand else operation_id,
+        operation_id=None,
         amount_minor=amount_minor,
         currency=payment.currency,
         status=RefundStatus.PENDING,
@@ -51,18 +62,76 @@ def begin_refund(
         created_at=found.now,
     )
     draft.move(payment.status, amount_refund_pending_minor=payment.amount_refund_pending_minor + amount_minor)
-    draft.begin_refund(refund)
+    if _needs_approval(found, refund, limits):
+        return _await_approval(draft, refund, rules)
+    return send_refund(draft, refund, operation_id, rules)
+
+
+def send_refund(
+    draft: Draft, refund: Refund, operation_id: OperationId, rules: Rules, *, reason: str | None = None
+) -> Change:
+    """The operation that makes a PENDING refund; where no gateway took the money, it waits for a payout by hand.
+
+    A refund that was approved is written over the one that awaited it, for the ``reason`` that was given.
+    """
+    approved = refund.approval is not None
+    by_hand = draft.payment.charge_operation_id is None
+    sent = refund if by_hand else replace(refund, operation_id=operation_id)
+    if approved:
+        draft.write_refund(sent, RefundStatus.AWAITING_APPROVAL)
+    else:
+        draft.begin_refund(sent)
     if by_hand:
-        return _await_payout(draft, refund)
-    begin_part(draft, OperationKind.REFUND, operation_id, amount_minor, rules, refund_id=refund.refund_id)
+        return _await_payout(draft, sent, reason)
+    begin_part(draft, OperationKind.REFUND, operation_id, sent.amount_minor, rules, refund_id=sent.refund_id)
     draft.record(
         TransactionType.REFUND,
-        amount_minor,
+        sent.amount_minor,
         RefundStatus.PENDING,
-        "Refund begun",
+        "Refund approved and begun" if approved else "Refund begun",
         operation=operation_id,
-        reason=command.reason,
+        reason=reason or sent.reason,
     )
+    draft.hold(sent.key, operation_id)
+    return draft.change()
+
+
+def _needs_approval(found: Found, refund: Refund, limits: Limits) -> bool:
+    """Whether what is refunded of this payment without a second word would exceed the merchant's threshold.
+
+    Refunds together: else a large one is made as several small ones. What was approved does not count again.
+    """
+    limit = limits.of(LimitKind.REFUND_APPROVAL, refund.currency)
+    if limit is None:
+        return False
+    unapproved_minor = sum(
+        r.amount_minor for r in found.refunds if r.status is not RefundStatus.FAILED and r.approval is None
+    )
+    return unapproved_minor + refund.amount_minor > limit.amount_minor
+
+
+def _await_approval(draft: Draft, refund: Refund, rules: Rules) -> Change:
+    """The amount is reserved, nothing is begun, and the request's key is kept for how it ends."""
+    caller, now = draft.caller, draft.found.now
+    key = caller.claim.name if caller.claim else None
+    awaiting = replace(
+        refund,
+        status=RefundStatus.AWAITING_APPROVAL,
+        requested_by=caller.actor,
+        approval_expires_at=now + timedelta(minutes=rules.approval_expiry_min),
+        key=key,
+    )
+    draft.begin_refund(awaiting)
+    draft.record(
+        TransactionType.REFUND,
+        refund.amount_minor,
+        RefundStatus.AWAITING_APPROVAL,
+        "Refund awaits another key's approval",
+        reason=refund.reason,
+    )
+    draft.tell(EventType.REFUND_AWAITING, reason=refund.reason)
+    draft.answer(draft.answer_with_payment(ACCEPTED, AWAITED_RETRY_S), store=False)
+    draft.hold(key)
     return draft.change()
 
 
@@ -86,7 +155,7 @@ def _amount(draft: Draft, command: RefundPayment, rules: Rules) -> int:
     return amount_minor
 
 
-def _await_payout(draft: Draft, refund: Refund) -> Change:
+def _await_payout(draft: Draft, refund: Refund, reason: str | None) -> Change:
     """Money that no gateway took is paid back by hand: the refund waits until somebody says that it was."""
     caller = draft.caller
     draft.record(
@@ -94,9 +163,10 @@ def _await_payout(draft: Draft, refund: Refund) -> Change:
         refund.amount_minor,
         RefundStatus.PENDING,
         "Refund to be paid out by hand",
-        reason=refund.reason,
+        reason=reason or refund.reason,
     )
-    draft.answer(draft.answer_with_payment(200), caller.claim.name if caller.claim else None, store=True)
+    own = caller.claim.name if caller.claim else None
+    draft.answer(draft.answer_with_payment(200), own, refund.key, store=True)
     return draft.change()
 
 
@@ -138,10 +208,13 @@ def settle_refund(draft: Draft, refund: Refund) -> None:
 def give_back_reservation(draft: Draft, refund: Refund, failure: Failure) -> None:
     """The refund did not happen: its amount can be refunded again."""
     payment, now = draft.payment, draft.found.now
+    expected = refund.status
     draft.move(
         payment.status, amount_refund_pending_minor=payment.amount_refund_pending_minor - refund.amount_minor
     )
-    draft.write_refund(replace(refund, status=RefundStatus.FAILED, failure=failure, completed_at=now))
+    draft.write_refund(
+        replace(refund, status=RefundStatus.FAILED, failure=failure, completed_at=now), expected
+    )
 
 
 def _refuse_likely_repeat(draft: Draft, amount_minor: int, rules: Rules) -> None:

@@ -25,6 +25,7 @@ class Rules:
     lease_s: float = 30.0
     pending_expiry_min: float = 60.0
     action_expiry_min: float = 15.0
+    approval_expiry_min: float = 1440.0
     key_window_h: int = 24
     duplicate_window_h: int = 24
     late_success: LateSuccessPolicy = LateSuccessPolicy.REFUND

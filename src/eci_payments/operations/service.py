@@ -13,10 +13,12 @@ from eci_payments.domain.errors import FieldError, Refusal, RefusalCode
 from eci_payments.domain.methods import INSTRUMENT_OF, PaymentMethod
 from eci_payments.domain.money import currency, major_units
 from eci_payments.domain.payment import PaymentStatus
-from eci_payments.operations import cancel, capture, charge, cod, refund, report, status
+from eci_payments.operations import approval, cancel, capture, charge, cod, refund, report, status
 from eci_payments.operations.driver import drive
+from eci_payments.operations.limits import MerchantLimits
 from eci_payments.operations.offers import Offers
 from eci_payments.operations.steps import Begin, Inquire
+from eci_payments.store.approvals import find_approval
 from eci_payments.store.reads import find_payment
 from eci_payments.store.units import Unit
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         Collect,
         Confirm,
         Create,
+        DecideApproval,
         RefundPayment,
         Remit,
     )
@@ -51,6 +54,7 @@ class Payments:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.offers = Offers(engine)
+        self._limits = MerchantLimits(engine.database)
         self._running: set[asyncio.Task[Answer]] = set()
 
     async def charge(self, caller: Caller, command: Charge) -> Answer:
@@ -143,12 +147,39 @@ class Payments:
         )
 
     async def refund(self, caller: Caller, command: RefundPayment) -> Answer:
-        """Give money back."""
+        """Give money back; above the merchant's threshold only when somebody else has approved it."""
         rules = self.engine.rules
+        limits = await self._limits.of(caller.merchant_id)
         return await self._begin(
             caller,
-            lambda found, operation_id: refund.begin_refund(found, caller, command, operation_id, rules),
+            lambda found, operation_id: refund.begin_refund(
+                found, caller, command, operation_id, rules, limits
+            ),
             payment_id=command.payment_id,
+        )
+
+    async def decide_approval(self, caller: Caller, command: DecideApproval) -> Answer:
+        """Approve a large refund, which begins it, or reject it."""
+        rules = self.engine.rules
+        async with self.engine.database.read() as session:
+            asked = await find_approval(session, caller.merchant_id, command.approval_id)
+        if asked is None:
+            raise Refusal(RefusalCode.NOT_FOUND, "There is no such approval.")
+        if not command.approves:
+            return await self._decide(
+                caller, asked.payment_id, lambda found: approval.reject(found, caller, command, rules)
+            )
+        return await self._begin(
+            caller,
+            lambda found, operation_id: approval.approve(found, caller, command, operation_id, rules),
+            payment_id=asked.payment_id,
+        )
+
+    async def expire_approval(self, caller: Caller, payment_id: PaymentId, refund_id: RefundId) -> Answer:
+        """Give up a refund that nobody approved in time."""
+        rules = self.engine.rules
+        return await self._decide(
+            caller, payment_id, lambda found: approval.expire(found, caller, refund_id, rules)
         )
 
     async def pay_out(self, caller: Caller, payment_id: PaymentId, refund_id: RefundId) -> Answer:

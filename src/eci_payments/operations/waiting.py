@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.change import Answer
@@ -10,6 +11,7 @@ from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.domain.operation import MOVES_MONEY, TAKES_MONEY, OperationKind, OperationState
 from eci_payments.domain.payment import Failure
 from eci_payments.operations.answers import payment_answer, problem_answer
+from eci_payments.operations.refund import AWAITED_RETRY_S
 from eci_payments.store.reads import find_operation, find_payment
 from eci_payments.store.units import load_keys
 
@@ -34,7 +36,7 @@ async def first_result(engine: Engine, record: KeyRecord) -> Answer | None:
     poll_s = FIRST_POLL_S
     current: KeyRecord | None = record
     while current is not None:
-        answer = _stored(current) or await _unknown(engine, current)
+        answer = _stored(current) or await _held(engine, current) or await _unknown(engine, current)
         if answer is not None:
             return answer
         if asyncio.get_running_loop().time() > deadline:
@@ -96,6 +98,18 @@ def _stored(record: KeyRecord) -> Answer | None:
     if record.status is None or record.body is None:
         return None
     return Answer(record.status, record.body, record.payment_id, replayed=True)
+
+
+async def _held(engine: Engine, record: KeyRecord) -> Answer | None:
+    """While a person has to decide first, repeats of the key get the state of the moment."""
+    if record.payment_id is None:
+        return None
+    async with engine.database.read() as session:
+        view = await find_payment(session, record.merchant_id, "payment_id", record.payment_id)
+    if view is None:
+        return None
+    answer = payment_answer(ACCEPTED, view.payment, view.refunds, view.audit)
+    return replace(answer, retry_after_s=AWAITED_RETRY_S)
 
 
 async def _unknown(engine: Engine, record: KeyRecord) -> Answer | None:

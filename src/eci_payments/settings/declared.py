@@ -162,6 +162,11 @@ class Settings:
     action_expiry_min: int = setting(
         kinds.whole(1, 10_080), "15", "Minutes that a customer has for a redirect or a UPI request"
     )
+    approval_expiry_min: int = setting(
+        kinds.whole(1, 43_200),
+        "1440",
+        "Minutes in which another key has to approve a large refund; then it is given up",
+    )
     late_success_policy: str = setting(
         kinds.one_of("refund", "accept", "hold"),
         "refund",

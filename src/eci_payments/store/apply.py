@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from eci_payments.domain.change import Change, Complete, OperationWrite, Release
+from eci_payments.domain.change import Change, Complete, Hold, OperationWrite, RefundWrite, Release
 from eci_payments.domain.errors import ensure
 from eci_payments.domain.inbox import InboxWrite
 from eci_payments.domain.operation import Operation
 from eci_payments.domain.payment import Payment
+from eci_payments.domain.refund import Refund
 from eci_payments.store.recordset import Field, Recordset
 from eci_payments.store.rows import AUDIT, ENTRIES, EVENTS, OPERATIONS, PAYMENTS, REFUNDS
 from eci_payments.store.session import WriteSession, run
@@ -25,7 +26,10 @@ _OPERATION_FIXED = (
     "parent_id", "parent_key", "parent_reference", "refund_id", "final", "key_scope", "key", "actor",
     "correlation_id", "traceparent", "created_at",
 )  # fmt: skip
-_REFUND_FIXED = ("payment_id", "operation_id", "amount_minor", "currency", "reason", "created_at")
+_REFUND_FIXED = (
+    "payment_id", "amount_minor", "currency", "reason", "created_at", "requested_by", "approval_expires_at",
+    "key_scope", "key", "expected_status",
+)  # fmt: skip
 
 
 def _of_operation(column: Field[Operation]) -> Callable[[OperationWrite], Any]:
@@ -37,6 +41,37 @@ _OPERATION_WRITES: Recordset[OperationWrite] = Recordset(
     (
         *(Field(f.name, f.type, _of_operation(f)) for f in OPERATIONS.fields),
         Field("expected_epoch", "bigint", lambda w: w.expected_epoch),
+    ),
+)
+
+
+def _of_refund(column: Field[Refund]) -> Callable[[RefundWrite], Any]:
+    return lambda write: column.get(write.refund)
+
+
+_REFUND_WRITES: Recordset[RefundWrite] = Recordset(
+    "refunds",
+    (
+        *(Field(f.name, f.type, _of_refund(f)) for f in REFUNDS.fields),
+        Field("expected_status", "text", lambda w: w.expected),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    merchant_id: int
+    hold: Hold
+
+
+_HOLDS: Recordset[_Held] = Recordset(
+    "idempotency_keys",
+    (
+        Field("merchant_id", "bigint", lambda h: h.merchant_id),
+        Field("scope", "text", lambda h: h.hold.name.scope),
+        Field("key", "text", lambda h: h.hold.name.key),
+        Field("payment_id", "bigint", lambda h: h.hold.payment_id),
+        Field("operation_id", "bigint", lambda h: h.hold.operation_id),
     ),
 )
 
@@ -127,6 +162,10 @@ def _settle_inbox(first: int) -> str:
     )
 
 
+def _hold_keys(first: int) -> str:
+    return _HOLDS.update(first, ("merchant_id", "scope", "key"), "t.response_status IS NULL")
+
+
 _PARTS: tuple[_Part, ...] = (
     _Part(
         "payments",
@@ -153,15 +192,15 @@ _PARTS: tuple[_Part, ...] = (
     _Part(
         "new_refunds",
         REFUNDS,
-        lambda changes: [w.refund for c in changes for w in c.refunds if w.is_new],
+        lambda changes: [w.refund for c in changes for w in c.refunds if w.expected is None],
         REFUNDS.insert,
     ),
     _Part(
         "refunds",
-        REFUNDS,
-        lambda changes: [w.refund for c in changes for w in c.refunds if not w.is_new],
-        lambda first: REFUNDS.update(
-            first, ("merchant_id", "refund_id"), "t.status = 'PENDING'", _REFUND_FIXED
+        _REFUND_WRITES,
+        lambda changes: [w for c in changes for w in c.refunds if w.expected is not None],
+        lambda first: _REFUND_WRITES.update(
+            first, ("merchant_id", "refund_id"), "t.status = r.expected_status", _REFUND_FIXED
         ),
         guarded=True,
     ),
@@ -191,6 +230,15 @@ _PARTS: tuple[_Part, ...] = (
         lambda changes: [_InboxWrite(c.payment.merchant_id, write) for c in changes for write in c.inbox],
         _settle_inbox,
     ),
+    _Part(
+        "holds",
+        _HOLDS,
+        lambda changes: [
+            _Held(c.payment.merchant_id, k) for c in changes for k in c.keys if isinstance(k, Hold)
+        ],
+        _hold_keys,
+        guarded=True,
+    ),
 )
 _BY_NAME = {part.name: part for part in _PARTS}
 
@@ -208,7 +256,7 @@ async def apply(session: WriteSession, changes: Sequence[Change]) -> None:
     """Write everything that these changes hold, but for payments that they create (`insert_payments`).
 
     Every update restates what it expects to find: the payment's version, the operation's lease epoch and that it
-    is not concluded, the refund's pending state, the key's missing answer. All rows are locked by then, so a
+    is not concluded, the refund's status, the key's missing answer. All rows are locked by then, so a
     guard that does not hold is a broken invariant: raises BrokenInvariant, and the transaction rolls back.
     """
     found = [(part, rows) for part in _PARTS if (rows := part.rows(changes))]

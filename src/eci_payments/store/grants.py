@@ -30,6 +30,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "api_keys": ("SELECT", "UPDATE"),
     "admin_events": _ADD,
     "admin_seals": _ADD,
+    "merchant_limits": _READ,
     "rate_windows": (*_CHANGE, "DELETE"),
     "gateway_inbox": (*_CHANGE, "DELETE"),
     "alembic_version": _READ,

@@ -59,6 +59,11 @@ def _optional(decode: Callable[[Any], T], value: Any) -> T | None:
     return None if value is None else decode(value)
 
 
+_KEY: tuple[Field[Any], ...] = (
+    Field("key_scope", "text", lambda row: row.key.scope if row.key else None),
+    Field("key", "text", lambda row: row.key.key if row.key else None),
+)
+"""The idempotency key that waits for the answer of an operation or a refund."""
 _AMOUNTS = ("authorized", "captured", "refunded", "refund_pending", "unapplied")
 
 PAYMENTS: Recordset[Payment] = Recordset(
@@ -162,8 +167,7 @@ OPERATIONS: Recordset[Operation] = Recordset(
         _same("final", "boolean"),
         _same("inquiries", "integer"),
         _same("inquired_at", "timestamptz"),
-        Field("key_scope", "text", lambda o: o.key.scope if o.key else None),
-        Field("key", "text", lambda o: o.key.key if o.key else None),
+        *_KEY,
         _json("outcome"),
         _same("late_amount_minor", "bigint"),
         _same("actor", "text"),
@@ -224,6 +228,12 @@ REFUNDS: Recordset[Refund] = Recordset(
         _json("failure"),
         _same("created_at", "timestamptz"),
         _same("completed_at", "timestamptz"),
+        _same("requested_by", "text"),
+        _same("approval_expires_at", "timestamptz"),
+        _same("decided_by", "text"),
+        _same("decided_at", "timestamptz"),
+        _same("decision_reason", "text"),
+        *_KEY,
     ),
 )
 
@@ -242,6 +252,12 @@ def refund(row: Any) -> Refund:
         failure=_optional(_failure, row.failure),
         created_at=row.created_at,
         completed_at=row.completed_at,
+        requested_by=row.requested_by,
+        approval_expires_at=row.approval_expires_at,
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        decision_reason=row.decision_reason,
+        key=None if row.key is None else KeyName(row.key_scope, row.key),
     )
 
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from eci_payments.store import inbox_tables as _inbox_tables  # noqa: F401 - their place is in the metadata
+from eci_payments.store import limit_tables as _limit_tables  # noqa: F401
 from eci_payments.store.table_parts import NOW, TIME, TransactionNumber, committed_in, merchant, metadata
 
 __all__ = ["ID_BLOCK", "INSERT_ONLY", "TransactionNumber", "metadata"]
@@ -205,11 +206,37 @@ refunds = Table(
     Column("failure", JSONB),
     Column("created_at", TIME, nullable=False),
     Column("completed_at", TIME),
+    Column("requested_by", Text),
+    Column("approval_expires_at", TIME),
+    Column("decided_by", Text),
+    Column("decided_at", TIME),
+    Column("decision_reason", Text),
+    Column("key_scope", Text),
+    Column("key", Text),
     PrimaryKeyConstraint("merchant_id", "refund_id"),
     ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.payment_id"]),
     CheckConstraint("amount_minor > 0", name="amount"),
-    CheckConstraint("status IN ('PENDING', 'SUCCEEDED', 'FAILED')", name="status"),
+    CheckConstraint("status IN ('AWAITING_APPROVAL', 'PENDING', 'SUCCEEDED', 'FAILED')", name="status"),
+    CheckConstraint(
+        "status <> 'AWAITING_APPROVAL'"
+        " OR (approval_expires_at IS NOT NULL AND decided_by IS NULL AND operation_id IS NULL)",
+        name="awaiting",
+    ),
+    CheckConstraint(
+        "approval_expires_at IS NULL OR status IN ('AWAITING_APPROVAL', 'FAILED')"
+        " OR coalesce(decided_by <> requested_by, false)",
+        name="approved_by_another",
+    ),
     Index("refunds_payment_idx", "merchant_id", "payment_id", "refund_id"),
+    Index(
+        "refunds_approval_idx",
+        "merchant_id",
+        "refund_id",
+        postgresql_where=text("approval_expires_at IS NOT NULL"),
+    ),
+    Index(
+        "refunds_awaiting_idx", "approval_expires_at", postgresql_where=text("status = 'AWAITING_APPROVAL'")
+    ),
 )
 
 transactions = Table(

@@ -12,6 +12,7 @@ number of payments. Nothing is mended.
     open_operation, processing_reason,
     operation_amount                           operations: the open one is known, the approved ones are what was counted
     refund_amount, refund_operation            refunds add up and end as their operations did
+    refund_approval                            what needed a second person has one, and its request waits with it
     key_answer, key_stuck                      repeats of a request get the answer that it ended with
 """
 

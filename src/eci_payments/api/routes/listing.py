@@ -32,7 +32,7 @@ PATH = "/v1/payments"
 DEFAULT_SIZE, MAX_SIZE = 10, 100
 MAX_PAGE = 10_000
 """A page by number costs what stands before it; whoever walks further takes the cursor."""
-_WHOLE = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+_WHOLE = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -50,7 +50,9 @@ def _id(text: str) -> str:
     return external_id(text)
 
 
-def _one_of(words: type[StrEnum]) -> Callable[[str], str]:
+def one_of(words: type[StrEnum]) -> Callable[[str], str]:
+    """A parameter that is one of these words."""
+
     def read_word(text: str) -> str:
         if text not in set(words):
             raise ValueError(f"must be one of {', '.join(words)}")
@@ -59,7 +61,9 @@ def _one_of(words: type[StrEnum]) -> Callable[[str], str]:
     return read_word
 
 
-def _up_to(most: int) -> Callable[[str], int]:
+def up_to(most: int) -> Callable[[str], int]:
+    """A parameter that is a whole number from 1 on."""
+
     def read_number(text: str) -> int:
         if not _WHOLE.fullmatch(text) or int(text) > most:
             raise ValueError(f"must be an integer from 1 to {most}")
@@ -78,15 +82,15 @@ def _time(text: str) -> datetime:
 
 
 _RULES: dict[str, Callable[[str], Any]] = {
-    "status": _one_of(PaymentStatus),
-    "payment_method": _one_of(PaymentMethod),
+    "status": one_of(PaymentStatus),
+    "payment_method": one_of(PaymentMethod),
     "user_id": _id,
     "order_id": _id,
-    "processing_reason": _one_of(ProcessingReason),
+    "processing_reason": one_of(ProcessingReason),
     "created_from": _time,
     "created_to": _time,
-    "page": _up_to(MAX_PAGE),
-    "page_size": _up_to(MAX_SIZE),
+    "page": up_to(MAX_PAGE),
+    "page_size": up_to(MAX_SIZE),
     "cursor": str,
 }
 _ID = Query(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")

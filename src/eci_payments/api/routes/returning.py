@@ -34,7 +34,8 @@ def refund(payment_id: PaymentIdPath, body: RefundBody) -> RefundPayment:
     """Give money back, all that is left or a part.
 
     Refunds done and in flight never exceed what was captured. Without an Idempotency-Key, a refund equal to one of the
-    same payment within 24 hours is 409 `possible_duplicate`; a key means it.
+    same payment within 24 hours is 409 `possible_duplicate`; a key means it. Above the merchant's threshold the answer
+    is 202 and the refund AWAITING_APPROVAL: its amount is reserved, and another key has to approve it.
     """
     return RefundPayment(payment_id=payment_id, reason=body.reason, amount=body.amount)
 
@@ -73,13 +74,19 @@ MUTATIONS = (
             *ACTING,
             "possible_duplicate",
             "gateway_declined",
+            "refund_not_approved",
             "amount_exceeds_refundable",
             "card_data_not_allowed",
             UNREACHABLE,
             bodies=examples.REFUND_BODIES,
             answers={
                 200: success("The payment with the refund", examples.REFUNDED, _REPLAYED),
-                202: success("The outcome is not known yet", examples.REFUNDED, "Retry-After", _REPLAYED)
+                202: success(
+                    "The refund awaits another key's approval, or its outcome is not known yet",
+                    examples.AWAITING,
+                    "Retry-After",
+                    _REPLAYED,
+                )
                 | {"model": PaymentDocument},
             },
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from pydantic_core.core_schema import ValidationInfo
@@ -80,6 +80,13 @@ class RefundBody(Closed):
     """What to give back, and why."""
 
     amount: PartAmount = None
+    reason: Reason
+
+
+class ApprovalBody(Closed):
+    """What was decided about a large refund, and why."""
+
+    decision: Annotated[Literal["approve", "reject"], Field(description="What becomes of it.")]
     reason: Reason
 
 

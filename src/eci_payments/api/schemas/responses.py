@@ -12,7 +12,7 @@ from eci_payments.domain.audit import TransactionType
 from eci_payments.domain.ids import MAX_SAFE_INTEGER
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.payment import PaymentStatus, ProcessingReason
-from eci_payments.domain.refund import RefundStatus
+from eci_payments.domain.refund import ApprovalStatus, RefundStatus
 from eci_payments.gateways.contract import ActionType
 
 
@@ -133,6 +133,31 @@ class RefundList(Shown):
     """The refunds of a payment, oldest first."""
 
     refunds: list[RefundDocument]
+
+
+class ApprovalDocument(Shown):
+    """A refund that needed a second person's word, and how that stands. Its id is the refund's."""
+
+    approval_id: OwnId
+    payment_id: OwnId
+    status: ApprovalStatus
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    refund: RefundDocument
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
+
+
+class ApprovalList(Shown):
+    """Approvals, oldest first."""
+
+    approvals: list[ApprovalDocument]
+    next_after: Annotated[
+        OwnId | None, Field(description="Where the list goes on, as `after`; null on its last page.")
+    ]
 
 
 class Health(Shown):

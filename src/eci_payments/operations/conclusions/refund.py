@@ -43,7 +43,7 @@ def conclude_refund(
             )
             _record(draft, after, "SUCCEEDED", "Refunded", refund.reason)
             draft.tell(EventType.REFUNDED, reason=refund.reason)
-            reply_with_payment(draft, before, after)
+            reply_with_payment(draft, before, after, refund.key)
         case Declined() | Cancelled():
             _failed(draft, before, after, refund, failure_of(outcome), rules)
         case NotSent():
@@ -55,10 +55,10 @@ def conclude_refund(
             _failed(draft, before, after, refund, failure, rules)
         case Pending() | ActionRequired():
             _waiting(draft, after, "Accepted by the gateway, to be decided")
-            reply_with_payment(draft, before, after)
+            reply_with_payment(draft, before, after, refund.key)
         case Unknown():
             _waiting(draft, after, f"Outcome unknown: {outcome.reason}", ProcessingReason.OUTCOME_UNKNOWN)
-            reply_with_payment(draft, before, after)
+            reply_with_payment(draft, before, after, refund.key)
         case _:
             assert_never(outcome)
 
@@ -75,7 +75,7 @@ def _failed(
     _record(draft, after, "FAILED", failure.message, failure.code)
     draft.tell(EventType.REFUND_FAILED, reason=failure.code)
     code = failure.code if after.state is OperationState.NOT_SENT else "gateway_declined"
-    reply_with_problem(draft, before, after, code, failure, rules)
+    reply_with_problem(draft, before, after, code, failure, rules, also=refund.key)
 
 
 def _waiting(draft: Draft, operation: Operation, described: str, reason: str | None = None) -> None:

@@ -10,6 +10,7 @@ from eci_payments.gateways.contract import Cancelled, Declined
 from eci_payments.operations.answers import problem_answer
 
 if TYPE_CHECKING:
+    from eci_payments.domain.keys import KeyName
     from eci_payments.domain.operation import Operation
     from eci_payments.operations.draft import Draft
     from eci_payments.operations.rules import Rules
@@ -29,18 +30,30 @@ def failure_of(outcome: Declined | Cancelled) -> Failure:
     return Failure(outcome.code, outcome.message, outcome.retryable)
 
 
-def reply_with_payment(draft: Draft, before: Operation, after: Operation) -> None:
-    """The payment: 201 for the charge endpoint, else 200; 202 and not stored while the outcome is unknown."""
+def reply_with_payment(
+    draft: Draft, before: Operation, after: Operation, also: KeyName | None = None
+) -> None:
+    """The payment: 201 for the charge endpoint, else 200; 202 and not stored while the outcome is unknown.
+
+    ``also`` is the key of another request that waits for the same answer.
+    """
     if after.state is OperationState.UNKNOWN:
         draft.answer(draft.answer_with_payment(ACCEPTED), after.key, store=False)
         return
     created = after.key is not None and after.key.scope == CHARGE_SCOPE
     answer = draft.answer_with_payment(CREATED if created else OK)
-    draft.answer(answer, after.key, store=before.state in _UNANSWERED)
+    draft.answer(answer, after.key, also, store=before.state in _UNANSWERED)
 
 
 def reply_with_problem(
-    draft: Draft, before: Operation, after: Operation, code: str, failure: Failure, rules: Rules
+    draft: Draft,
+    before: Operation,
+    after: Operation,
+    code: str,
+    failure: Failure,
+    rules: Rules,
+    *,
+    also: KeyName | None = None,
 ) -> None:
     """A problem: stored when the gateway declined; the key is released when nothing was ever sent."""
     answer = problem_answer(
@@ -52,6 +65,6 @@ def reply_with_problem(
         failure=failure,
     )
     sent = after.state is not OperationState.NOT_SENT
-    draft.answer(answer, after.key, store=sent and before.state in _UNANSWERED)
+    draft.answer(answer, after.key, also, store=sent and before.state in _UNANSWERED)
     if not sent and before.state in _UNANSWERED:
-        draft.release(after.key)
+        draft.release(after.key, also)

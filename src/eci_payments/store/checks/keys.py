@@ -30,6 +30,9 @@ SELECT k.scope, k.key, k.created_at,
        CASE WHEN k.response_status IS NOT NULL AND k.response_body IS NOT NULL AND k.completed_at IS NOT NULL THEN NULL
             WHEN k.response_status IS NOT NULL OR k.response_body IS NOT NULL OR k.completed_at IS NOT NULL
             THEN 'is answered by half: status, body and time belong together'
+            WHEN k.operation_id IS NULL AND EXISTS (
+                SELECT FROM refunds r WHERE r.merchant_id = k.merchant_id AND r.payment_id = k.payment_id
+                  AND r.key_scope = k.scope AND r.key = k.key AND r.status = 'AWAITING_APPROVAL') THEN NULL
             WHEN k.operation_id IS NULL THEN 'is claimed for nothing and will never be answered'
             WHEN o.operation_id IS NULL THEN format('is claimed for operation %s, which does not exist', k.operation_id)
        END AS what

@@ -14,7 +14,7 @@ SELECT format('payment %s', p.payment_id) AS place,
 FROM payments p
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(r.amount_minor) FILTER (WHERE r.status = 'SUCCEEDED'), 0) AS refunded,
-           coalesce(sum(r.amount_minor) FILTER (WHERE r.status = 'PENDING'), 0) AS pending
+           coalesce(sum(r.amount_minor) FILTER (WHERE r.status IN ('PENDING', 'AWAITING_APPROVAL')), 0) AS pending
     FROM refunds r WHERE r.merchant_id = p.merchant_id AND r.payment_id = p.payment_id
 ) g
 WHERE {in_range("p")} AND (p.amount_refunded_minor <> g.refunded OR p.amount_refund_pending_minor <> g.pending)
@@ -55,4 +55,24 @@ WHERE {in_range("r")} AND r.currency <> p.currency AND r.status <> 'FAILED'
 """,
 )
 
-CHECKS = (AMOUNTS, OPERATIONS)
+APPROVALS = RangeCheck(
+    "refund_approval",
+    f"""
+SELECT format('refund %s of payment %s', r.refund_id, r.payment_id) AS place,
+       CASE WHEN r.status <> 'AWAITING_APPROVAL'
+            THEN format('is %s, was asked for by %s and approved by %s', r.status, r.requested_by,
+                        coalesce(r.decided_by, 'nobody'))
+            WHEN k.key IS NULL THEN 'awaits approval, and the key of its request is not kept'
+            ELSE format('awaits approval, and its request has the answer %s already', k.response_status) END AS what
+FROM refunds r
+LEFT JOIN idempotency_keys k ON k.merchant_id = r.merchant_id AND k.scope = r.key_scope AND k.key = r.key
+WHERE {in_range("r")} AND r.approval_expires_at IS NOT NULL AND CASE
+    WHEN r.status = 'AWAITING_APPROVAL'
+    THEN r.key IS NOT NULL AND (k.key IS NULL OR k.response_status IS NOT NULL)
+    ELSE (r.status IN ('PENDING', 'SUCCEEDED') OR r.operation_id IS NOT NULL)
+         AND (r.decided_by IS NULL OR r.decided_by = r.requested_by)
+END
+""",
+)
+
+CHECKS = (AMOUNTS, OPERATIONS, APPROVALS)
