@@ -1,4 +1,4 @@
-"""The one page that names everything concrete: settings in, a service out.
+"""The page that names everything concrete but the gateways: settings in, a service out.
 
 Tests build the same things with the simulator, seeded randomness and short waits.
 """
@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from eci_payments.api.access import Access, AccessRules
 from eci_payments.api.app import create_app, create_system_app
@@ -21,12 +21,6 @@ from eci_payments.delivery.peers import Peer, peer
 from eci_payments.delivery.relay import Relay
 from eci_payments.delivery.shapes import PeerName, Shape
 from eci_payments.domain.money import InvalidMoney, currency
-from eci_payments.gateways.adapters.razorpay.account import RazorpayGateway
-from eci_payments.gateways.adapters.sandbox.account import SandboxGateway
-from eci_payments.gateways.adapters.simulator.gateway import SimulatorGateway
-from eci_payments.gateways.adapters.simulator.record import SimulatorRecord
-from eci_payments.gateways.adapters.stripe.account import StripeGateway
-from eci_payments.gateways.routing import Gateways
 from eci_payments.observability.metrics import Metrics
 from eci_payments.operations.engine import Engine
 from eci_payments.operations.rules import LateSuccessPolicy, Rules
@@ -47,15 +41,13 @@ from eci_payments.store.sums import fold, read
 from eci_payments.store.waiting import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from fastapi import FastAPI
 
-    from eci_payments.gateways.contract import Gateway
+    from eci_payments.gateways.routing import Gateways
     from eci_payments.observability.metrics import BusinessSums
     from eci_payments.settings import Settings
-
-T = TypeVar("T")
 
 IDLE_S, SEAL_IDLE_S, KEY_EXPIRY_IDLE_S = 0.5, 1.0, 60.0
 """How long a worker's loops rest when there is nothing to do: recovery is looked for often, old keys seldom."""
@@ -86,7 +78,7 @@ class Service:
 def build(
     settings: Settings,
     database_url: str,
-    gateways: Sequence[Gateway],
+    gateways: Gateways,
     *,
     random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     reached: Callable[[str], None] | None = None,
@@ -114,15 +106,7 @@ def build(
     )
     metrics.watch_queue(LANE, lambda: lane.depth)
     watched = {} if reached is None else {"reached": reached}
-    engine = Engine(
-        database,
-        lane,
-        ids,
-        Gateways(gateways, _webhook_secrets(settings)),
-        rules(settings),
-        measured=metrics.gateway_call,
-        **watched,
-    )
+    engine = Engine(database, lane, ids, gateways, rules(settings), measured=metrics.gateway_call, **watched)
     return Service(settings, database, metrics, Payments(engine))
 
 
@@ -146,71 +130,6 @@ def rules(settings: Settings) -> Rules:
         late_success=LateSuccessPolicy(settings.late_success_policy),
         problem_base=settings.public_url or "",
     )
-
-
-def configured_gateways(settings: Settings, *, challenge_url: str | None = None) -> list[Gateway]:
-    """The accounts that ``GATEWAYS`` names. Raises SettingsError for a name that is none."""
-    return [_gateway(name, settings, challenge_url) for name in settings.gateways]
-
-
-def _gateway(name: str, settings: Settings, challenge_url: str | None) -> Gateway:
-    if name == "simulator":
-        record = SimulatorRecord(settings.simulator_path)
-        return SimulatorGateway(record=record, timeout_s=settings.gateway_timeout_s, base_url=challenge_url)
-    if name == "stripe":
-        return _stripe(settings)
-    if name == "razorpay":
-        return _razorpay(settings)
-    if name == "sandbox":
-        return _sandbox(settings)
-    raise SettingsError(
-        f"GATEWAYS: there is no gateway {name!r}; known are simulator, sandbox, stripe and razorpay"
-    )
-
-
-def _webhook_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """By account; two secrets stand side by side while one replaces the other."""
-    listed = {
-        "sandbox": settings.sandbox_webhook_secrets,
-        "stripe": settings.stripe_webhook_secrets,
-        "razorpay": settings.razorpay_webhook_secrets,
-    }
-    return {
-        name: tuple(one.strip() for one in secrets.get_secret_value().split(","))
-        for name, secrets in listed.items()
-        if secrets
-    }
-
-
-def _sandbox(settings: Settings) -> SandboxGateway:
-    return SandboxGateway(
-        base_url=_needed(settings.sandbox_url, "SANDBOX_URL", "sandbox"),
-        api_key=_needed(settings.sandbox_api_key, "SANDBOX_API_KEY", "sandbox").get_secret_value(),
-        timeout_s=settings.gateway_timeout_s,
-    )
-
-
-def _stripe(settings: Settings) -> StripeGateway:
-    key = _needed(settings.stripe_secret_key, "STRIPE_SECRET_KEY", "stripe").get_secret_value()
-    return StripeGateway("stripe", key, settings.stripe_api_url, timeout_s=settings.gateway_timeout_s)
-
-
-def _razorpay(settings: Settings) -> RazorpayGateway:
-    return RazorpayGateway(
-        "razorpay",
-        _needed(settings.razorpay_key_id, "RAZORPAY_KEY_ID", "razorpay"),
-        _needed(settings.razorpay_key_secret, "RAZORPAY_KEY_SECRET", "razorpay").get_secret_value(),
-        settings.razorpay_api_url,
-        email=_needed(settings.razorpay_email, "RAZORPAY_EMAIL", "razorpay"),
-        contact=_needed(settings.razorpay_contact, "RAZORPAY_CONTACT", "razorpay"),
-        timeout_s=settings.gateway_timeout_s,
-    )
-
-
-def _needed(value: T | None, name: str, gateway: str) -> T:
-    if value is None:
-        raise SettingsError(f"{name}: is needed, because GATEWAYS names {gateway}")
-    return value
 
 
 def web(

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from eci_payments.domain.ids import SINGLE_SHOP
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.money import currency
 from eci_payments.gateways.contract import Capabilities, Listing, Unknown
@@ -51,7 +52,10 @@ def over(*gateways: ScriptedGateway, max_charge_amount: Decimal = Decimal(100000
 
 
 async def methods(found: Offers, code: str = "INR", **asked: int) -> dict[str, list[str]]:
-    return {o.method: [p.gateway.name for p in o.places] for o in await found.of(currency(code), **asked)}
+    return {
+        o.method: [p.gateway.name for p in o.places]
+        for o in await found.of(SINGLE_SHOP, currency(code), **asked)
+    }
 
 
 async def test_all_methods_of_the_simulator_with_its_banks_and_wallets(api):
@@ -145,12 +149,12 @@ async def test_a_gateway_that_does_not_answer_holds_nobody_up_and_is_told_later(
     monkeypatch.setattr(offers, "PATIENCE_S", 0.05)
     gateway = telling(waits=True)
     found = over(gateway)
-    (bank,) = (offer for offer in await found.of(INR) if offer.method is M.NET_BANKING)
+    (bank,) = (offer for offer in await found.of(SINGLE_SHOP, INR) if offer.method is M.NET_BANKING)
     assert bank.places[0].listing is None
     gateway.may_answer.set()
 
     async def told() -> bool:
-        return (await found.of(INR))[0].places[0].listing == gateway.answers_with
+        return (await found.of(SINGLE_SHOP, INR))[0].places[0].listing == gateway.answers_with
 
     await until(told)
     assert gateway.asked == 1
@@ -160,10 +164,10 @@ async def test_a_gateway_that_fails_keeps_what_it_told_before_and_is_left_alone_
     monkeypatch.setattr(offers, "FRESH_S", 0.0)
     gateway = telling()
     found = over(gateway)
-    before = await found.of(INR)
+    before = await found.of(SINGLE_SHOP, INR)
     gateway.answers_with = Unknown("it is down")
     for _ in range(5):
-        assert await found.of(INR) == before
+        assert await found.of(SINGLE_SHOP, INR) == before
         await asyncio.sleep(0)
     assert gateway.asked == 2
 

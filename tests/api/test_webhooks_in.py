@@ -11,6 +11,7 @@ import pytest
 
 from eci_payments.api.access import Access, AccessRules
 from eci_payments.api.routes.hooks import MAX_BODY_BYTES
+from eci_payments.gateways.accounts import Account
 from eci_payments.gateways.adapters.sandbox.account import SandboxGateway
 from eci_payments.gateways.routing import Gateways
 from eci_payments.sandbox.webhooks import signature
@@ -28,8 +29,8 @@ async def hooked(fresh_api):
     sandbox = SandboxGateway(base_url="http://127.0.0.1:9", api_key="k")
     silent = SandboxGateway(base_url="http://127.0.0.1:9", api_key="k", name="silent")
     engine = fresh_api.payments.engine
-    known = [*engine.gateways.all(), sandbox, silent]
-    fresh_api.payments.engine = replace(engine, gateways=Gateways(known, {"sandbox": (SECRET, NEXT)}))
+    known = [*engine.gateways.all(), Account(sandbox, webhook_secrets=(SECRET, NEXT)), silent]
+    fresh_api.payments.engine = replace(engine, gateways=Gateways(known))
     yield fresh_api
     for each in (sandbox, silent):
         await each.close()

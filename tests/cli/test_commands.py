@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from support.postgres import Database
 
-COMMANDS = ("demo", "serve", "work", "migrate", "verify", "sandbox", "standins", "deliveries")
+COMMANDS = ("demo", "serve", "work", "migrate", "verify", "sandbox", "standins", "deliveries", "gateways")
 
 
 @pytest.fixture
@@ -65,6 +65,34 @@ def test_a_wrong_setting_is_named_and_not_repeated(command, environment):
 def test_an_unknown_gateway_is_named(environment):
     line = refused("serve", "--port", "0", environment=environment | {"GATEWAYS": "bank"}, code=2)
     assert line.startswith("GATEWAYS")
+
+
+def test_gateways_say_where_a_charge_would_go(environment, tmp_path):
+    file = tmp_path / "gateways.toml"
+    file.write_text(
+        '[[accounts]]\nname = "a"\nadapter = "simulator"\n[[accounts]]\nname = "b"\nadapter = "simulator"\n'
+        'currencies = ["INR"]\n[[rules]]\nname = "cards"\nbins = ["4111"]\naccounts = ["b", "a"]\n'
+    )
+    changed = environment | {"GATEWAYS": "", "GATEWAYS_FILE": str(file)}
+    said = run_command("gateways", "check", environment=changed)
+    assert (said.returncode, said.stdout) == (0, "2 accounts, 1 rule: all right.\n")
+    assert "rule cards: CREDIT_CARD, DEBIT_CARD; BIN 4111 -> b, a" in (
+        run_command("gateways", "list", environment=changed).stdout
+    )
+    card = ("gateways", "route", "--method", "CREDIT_CARD", "--bin", "411111", "--amount", "5")
+    assert run_command(*card, environment=changed).stdout == "rule cards decides\n1. b\n2. a\n"
+    yen = run_command(*card, "--currency", "JPY", environment=changed).stdout
+    assert yen == "rule cards decides\n-  b: does not take CREDIT_CARD in JPY\n1. a\n"
+    upi = run_command("gateways", "route", "--method", "UPI", "--amount", "5", environment=changed)
+    assert (upi.returncode, upi.stdout) == (
+        1,
+        "no rule fits: the charge is refused with 422 method_not_supported\n",
+    )
+    assert "--method" in refused(
+        "gateways", "route", "--method", "X", "--amount", "5", environment=changed, code=2
+    )
+    file.write_text("[[accounts")
+    assert refused("gateways", "check", environment=changed, code=2).startswith(f"GATEWAYS_FILE {file}: ")
 
 
 @pytest.mark.parametrize("command", ["serve", "work", "migrate", "verify"])

@@ -13,6 +13,7 @@ import typer
 from eci_payments import __version__
 from eci_payments.cli.access_app import access_app
 from eci_payments.cli.errors import FAULT, CommandError, Line, plain_line
+from eci_payments.cli.gateways_app import gateways_app
 from eci_payments.cli.inbox_app import inbox_app
 from eci_payments.cli.limits_app import limits_app
 
@@ -34,6 +35,7 @@ deliveries_app = typer.Typer(
 app.add_typer(deliveries_app, name="deliveries")
 
 app.add_typer(access_app)
+app.add_typer(gateways_app, name="gateways")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(limits_app, name="limits")
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from eci_payments.cli.errors import WRONG_SETTING, CommandError
 from eci_payments.cli.fingerprint import agreed_key
+from eci_payments.gateway_accounts import WITHOUT_MONEY, adapters_named
 from eci_payments.settings import Settings, load
 from eci_payments.store.embedded import EmbeddedPostgres
 from eci_payments.store.grants import can_rewrite_history
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GATEWAYS_MISSING = "GATEWAYS must name at least one gateway; GATEWAYS=simulator moves no real money"
+GATEWAYS_MISSING = (
+    "GATEWAYS must name at least one gateway (simulator moves no real money), or GATEWAYS_FILE a file of them"
+)
 REVIVAL_EVERY_S = 1.0
 """How soon an embedded server that died is started again by those who use it."""
 
@@ -42,7 +45,7 @@ class Place:
 def settings_for_service(host: str | None = None, port: int | None = None) -> Settings:
     """The settings of a process that takes or moves money. Raises SettingsError, and CommandError without a gateway."""
     settings = settings_with(host, port)
-    if not settings.gateways:
+    if not settings.gateways and settings.gateways_file is None:
         raise CommandError(GATEWAYS_MISSING, WRONG_SETTING)
     return settings
 
@@ -141,8 +144,10 @@ async def _judge_role(database: Database, *, refuse: bool) -> None:
 
 
 def _warn_of_simulator(settings: Settings) -> None:
-    if "simulator" in settings.gateways:
-        log.warning("GATEWAYS names the simulator: it approves by agreed test values and moves no real money")
+    if adapters_named(settings) & WITHOUT_MONEY:
+        log.warning(
+            "the gateways include the simulator: it approves by agreed test values and moves no real money"
+        )
 
 
 def _role(owner: str, service: str) -> str | None:

@@ -16,6 +16,7 @@ from eci_payments.cli.opening import located, ready
 from eci_payments.domain.errors import Refusal
 from eci_payments.domain.ids import SINGLE_SHOP, OrderId, PaymentId, UserId
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.gateway_accounts import WITHOUT_MONEY, adapters_named, configured_gateways
 from eci_payments.operations.commands import (
     Caller,
     Cancel,
@@ -109,16 +110,16 @@ def _order(number: int, chosen: random.Random) -> Order:
 
 def _settings() -> Settings:
     settings = load()
-    if set(settings.gateways) - {"simulator"}:
+    if adapters_named(settings) - WITHOUT_MONEY:
         raise CommandError("seed is for demonstrations: GATEWAYS names a gateway that moves money")
-    return replace(settings, gateways=("simulator",))
+    return settings if settings.gateways_file else replace(settings, gateways=("simulator",))
 
 
 async def _run(settings: Settings) -> Counter[str]:
     made: Counter[str] = Counter()
     async with located(settings) as place:
         start = await ready(place)
-        service = bootstrap.build(settings, start.database_url, bootstrap.configured_gateways(settings))
+        service = bootstrap.build(settings, start.database_url, configured_gateways(settings))
         try:
             await _refuse_production(service)
             for order in orders():

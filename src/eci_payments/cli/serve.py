@@ -15,6 +15,7 @@ from eci_payments.cli.listening import address, inherited, listen
 from eci_payments.cli.open_mode import may_be_open
 from eci_payments.cli.opening import located, ready, settings_for_service
 from eci_payments.cli.processes import closing, run_process
+from eci_payments.gateway_accounts import configured_gateways
 
 if TYPE_CHECKING:
     import socket
@@ -42,7 +43,7 @@ async def _run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     listening, *also = sockets
     async with located(settings) as place:
         start = await ready(place)
-        gateways = bootstrap.configured_gateways(settings, challenge_url=settings.simulator_url)
+        gateways = configured_gateways(settings, challenge_url=settings.simulator_url)
         async with closing(bootstrap.build(settings, start.database_url, gateways)) as service:
             open_mode = await may_be_open(service.database, listening)
             log.info("listening", extra={"listens_on": address(listening)})

@@ -12,6 +12,7 @@ from eci_payments.cli.lifeline import end_with, pass_gate
 from eci_payments.cli.opening import located, ready, settings_for_service
 from eci_payments.cli.probes import watched
 from eci_payments.cli.processes import closing, end_in_time, run_process
+from eci_payments.gateway_accounts import configured_gateways
 from eci_payments.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ async def _run(settings: Settings, ready_fd: int | None) -> None:
         asyncio.get_running_loop().add_signal_handler(number, _stop, stopping)
     async with located(settings) as place:
         start = await ready(place)
-        gateways = bootstrap.configured_gateways(settings, challenge_url=settings.simulator_url)
+        gateways = configured_gateways(settings, challenge_url=settings.simulator_url)
         async with (
             closing(bootstrap.build(settings, start.database_url, gateways)) as service,
             watched(service, stopping),

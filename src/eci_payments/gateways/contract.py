@@ -6,16 +6,14 @@ this machine; whatever is not certain is `Unknown` (law 2: never guess an outcom
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from eci_payments.domain.ids import GatewayKey, MerchantId, TransactionId
 from eci_payments.domain.methods import Instrument, PaymentMethod
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class CallKind(StrEnum):
@@ -150,6 +148,8 @@ class Capabilities:
     methods: frozenset[PaymentMethod]
     currencies: frozenset[str] | None
     """None: every currency of ISO 4217."""
+    currencies_of: Mapping[PaymentMethod, frozenset[str]] = field(default_factory=dict)
+    """Methods that are taken in fewer currencies than the others."""
     partial_capture: bool = True
     multiple_capture: bool = False
     inquiry_by_key: bool = True
@@ -162,6 +162,15 @@ class Capabilities:
     """Methods for which a charge without instrument details is refused with 422."""
     lists_instruments: bool = False
     """True: it tells which banks and wallets it takes (`ListingGateway`)."""
+
+    def takes(self, method: PaymentMethod, currency: str) -> bool:
+        """Whether money can be taken by this method in this currency."""
+        fewer = self.currencies_of.get(method)
+        return (
+            method in self.methods
+            and (self.currencies is None or currency in self.currencies)
+            and (fewer is None or currency in fewer)
+        )
 
 
 class Gateway(Protocol):

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, cast
 from eci_payments.domain.ids import MAX_SAFE_INTEGER
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.gateways.contract import Listing
+from eci_payments.gateways.rules import Wanted
 
 if TYPE_CHECKING:
+    from eci_payments.domain.ids import MerchantId
     from eci_payments.domain.money import Currency
     from eci_payments.gateways.contract import Gateway, ListingGateway
     from eci_payments.operations.engine import Engine
@@ -57,15 +59,31 @@ class Offers:
         """The largest single charge in this currency, in minor units."""
         return min(int(self._engine.rules.max_charge_amount.scaleb(unit.digits)), MAX_SAFE_INTEGER)
 
-    async def of(self, unit: Currency, amount_minor: int | None = None) -> list[Offer]:
+    async def of(
+        self, merchant_id: MerchantId, unit: Currency, amount_minor: int | None = None
+    ) -> list[Offer]:
         """The methods in which this currency can be paid; none for an amount above the limit of one charge."""
         if amount_minor is not None and amount_minor > self.most_minor(unit):
             return []
-        gateways = [g for g in self._engine.gateways.all() if _takes(g, unit)]
-        listings = await asyncio.gather(*(self._listing(gateway) for gateway in gateways))
-        places = [Place(g, listing) for g, listing in zip(gateways, listings, strict=True)]
-        offers = [Offer(m, tuple(p for p in places if _offers(p, m))) for m in PaymentMethod]
+        gateways = {m: self._gateways(merchant_id, m, unit, amount_minor) for m in PaymentMethod}
+        asked = {gateway.name: gateway for listed in gateways.values() for gateway in listed}
+        listings = await asyncio.gather(*(self._listing(gateway) for gateway in asked.values()))
+        places = {name: Place(asked[name], listing) for name, listing in zip(asked, listings, strict=True)}
+        offers = [
+            Offer(method, tuple(places[g.name] for g in listed if _offers(places[g.name], method)))
+            for method, listed in gateways.items()
+        ]
         return [offer for offer in offers if offer.places or offer.method is PaymentMethod.COD]
+
+    def _gateways(
+        self, merchant_id: MerchantId, method: PaymentMethod, unit: Currency, amount_minor: int | None
+    ) -> list[Gateway]:
+        """Where the routing may send such a charge, in its order."""
+        wanted = Wanted(
+            merchant_id=merchant_id, method=method, currency=unit.code, amount_minor=amount_minor or 1
+        )
+        found = self._engine.gateways.offering(wanted, amount_known=amount_minor is not None)
+        return [account.gateway for account in found]
 
     async def _listing(self, gateway: Gateway) -> Listing | None:
         if not gateway.capabilities.lists_instruments:
@@ -97,12 +115,7 @@ class Offers:
             self._known[gateway.name] = _Known(before.listing if before else None, now + FAILURE_REST_S)
 
 
-def _takes(gateway: Gateway, unit: Currency) -> bool:
-    currencies = gateway.capabilities.currencies
-    return currencies is None or unit.code in currencies
-
-
 def _offers(place: Place, method: PaymentMethod) -> bool:
-    """Whether the account can do it and has not switched it off."""
+    """Whether the account has not switched it off."""
     switched_on = place.listing.methods if place.listing else None
-    return method in place.gateway.capabilities.methods and (switched_on is None or method in switched_on)
+    return switched_on is None or method in switched_on

@@ -13,6 +13,7 @@ from eci_payments.domain.errors import FieldError, Refusal, RefusalCode
 from eci_payments.domain.methods import INSTRUMENT_OF, PaymentMethod
 from eci_payments.domain.money import currency, major_units
 from eci_payments.domain.payment import PaymentStatus
+from eci_payments.gateways.rules import Wanted
 from eci_payments.operations import approval, cancel, capture, charge, cod, refund, report, status
 from eci_payments.operations.driver import drive
 from eci_payments.operations.limits import MerchantLimits
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from eci_payments.domain.change import Answer, Change
     from eci_payments.domain.ids import OperationId, OrderId, PaymentId, RefundId
     from eci_payments.domain.methods import Instrument
+    from eci_payments.domain.payment import Payment
     from eci_payments.gateways.contract import Gateway
     from eci_payments.operations.commands import (
         Caller,
@@ -63,7 +65,7 @@ class Payments:
         self._refuse_instrument(command.method, command.instrument)
         if command.method is PaymentMethod.COD:
             return await self._create(caller, command)
-        gateway = self._gateway(command.method, command.currency, command.instrument)
+        gateway = self._gateway(caller, command.method, command, command.instrument)
         rules = self.engine.rules
         return await self._begin(
             caller,
@@ -102,7 +104,7 @@ class Payments:
         name = (
             ""
             if method is PaymentMethod.COD
-            else self._gateway(method, payment.currency, command.instrument).name
+            else self._gateway(caller, method, payment, command.instrument).name
         )
         rules = self.engine.rules
         return await self._begin(
@@ -327,8 +329,17 @@ class Payments:
                 errors=(FieldError("payment_details", f"does not fit {method}"),),
             )
 
-    def _gateway(self, method: PaymentMethod, currency_code: str, instrument: Instrument | None) -> Gateway:
-        return self.engine.gateways.choose(method, currency_code, instrument)
+    def _gateway(
+        self, caller: Caller, method: PaymentMethod, what: Charge | Payment, instrument: Instrument | None
+    ) -> Gateway:
+        wanted = Wanted(
+            merchant_id=caller.merchant_id,
+            method=method,
+            currency=what.currency,
+            amount_minor=what.amount_minor,
+            instrument=instrument,
+        )
+        return self.engine.gateways.choose(wanted)[0]
 
     async def _gateway_of(self, caller: Caller, payment_id: PaymentId) -> Gateway | None:
         view = await self._view(caller, payment_id)

@@ -130,6 +130,11 @@ class Settings:
         "The gateways to charge through, first choice first; serve and work need it, and simulator is a legal name",
         "Payments",
     )
+    gateways_file: Path | None = setting(
+        optional(kinds.PATH),
+        "",
+        "Gateway accounts and routing rules (TOML, see docs/gateways.md), instead of GATEWAYS",
+    )
     simulator_db: Path | None = setting(
         optional(kinds.PATH), "", "The simulator's own record; empty: simulator.sqlite3 in DATA_DIR"
     )

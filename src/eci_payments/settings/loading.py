@@ -59,10 +59,11 @@ def _text(name: str, known: Declared, given: Mapping[str, str]) -> str:
         return text
     if text:
         raise SettingsError(f"{name} and {name}{FILE_SUFFIX} must not both be given")
-    return _from_file(name + FILE_SUFFIX, Path(path))
+    return text_of_file(name + FILE_SUFFIX, Path(path))
 
 
-def _from_file(name: str, path: Path) -> str:
+def text_of_file(name: str, path: Path) -> str:
+    """The one line of text in a secret's file. Raises SettingsError, which says ``name`` and never the text."""
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_FILE_BYTES + 1)
@@ -77,6 +78,8 @@ def _from_file(name: str, path: Path) -> str:
 def _check_relations(settings: Settings) -> None:
     if settings.operation_lease_s <= settings.gateway_timeout_s:
         raise SettingsError("OPERATION_LEASE_S must be greater than GATEWAY_TIMEOUT_S")
+    if settings.gateways and settings.gateways_file:
+        raise SettingsError("GATEWAYS and GATEWAYS_FILE must not both be given")
     if settings.migration_database_url and not settings.database_url:
         raise SettingsError("MIGRATION_DATABASE_URL must not be given without DATABASE_URL")
 

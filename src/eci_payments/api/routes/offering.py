@@ -57,10 +57,10 @@ def _currency(text: str) -> str:
     return currency(text).code
 
 
-async def _methods(services: Services, _who: Principal, asked: Choosing) -> Response:
+async def _methods(services: Services, who: Principal, asked: Choosing) -> Response:
     unit = currency(asked.currency or services.settings.default_currency)
     offers = services.payments.offers
-    found = await offers.of(unit, _amount_minor(asked.amount, unit))
+    found = await offers.of(who.merchant_id, unit, _amount_minor(asked.amount, unit))
     most_minor = offers.most_minor(unit)
     body = {
         "currency": unit.code,

@@ -42,9 +42,7 @@ class _Demo:
 def run(*, show_logs: bool, begun: float) -> int:
     """Run until Ctrl-C or SIGTERM; the exit code. ``begun``: when the start began, by the monotonic clock."""
     settings = settings_with()
-    settings = replace(
-        settings, data_dir=settings.data_dir.absolute(), gateways=settings.gateways or ("simulator",)
-    )
+    settings = replace(settings, data_dir=settings.data_dir.absolute(), gateways=_gateways(settings))
     with ExitStack() as held:
         ports = _ports(settings, held)
         try:
@@ -56,6 +54,10 @@ def run(*, show_logs: bool, begun: float) -> int:
             ) from None
         asyncio.run(_until_stopped(_Demo(settings, ports, logs, begun)))
     return 0
+
+
+def _gateways(settings: Settings) -> tuple[str, ...]:
+    return settings.gateways or (() if settings.gateways_file else ("simulator",))
 
 
 def _ports(settings: Settings, held: ExitStack) -> Ports:

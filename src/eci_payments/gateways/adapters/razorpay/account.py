@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.gateways.accounts import Narrow, unchanged
 from eci_payments.gateways.adapters.razorpay import requests
 from eci_payments.gateways.adapters.razorpay.events import read_webhook
 from eci_payments.gateways.adapters.razorpay.mapping import (
@@ -44,9 +45,11 @@ if TYPE_CHECKING:
     from eci_payments.gateways.hooks import GatewayEvent
 
 _ONLINE = frozenset(PaymentMethod) - {PaymentMethod.COD}
+CARDS = frozenset({PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD})
 CAPABILITIES = Capabilities(
     methods=_ONLINE,
     currencies=None,
+    currencies_of=dict.fromkeys(_ONLINE - CARDS, frozenset({"INR"})),
     partial_capture=False,
     multiple_capture=False,
     inquiry_by_key=False,
@@ -73,9 +76,10 @@ class RazorpayGateway:
         email: str,
         contact: str,
         timeout_s: float,
+        narrow: Narrow = unchanged,
     ) -> None:
         self.name = name
-        self.capabilities = CAPABILITIES
+        self.capabilities = narrow(CAPABILITIES)
         self._email, self._contact = email, contact
         self._transport = Transport(base_url, headers={}, auth=(key_id, key_secret), timeout_s=timeout_s)
 

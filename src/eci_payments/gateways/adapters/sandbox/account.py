@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.gateways.accounts import Narrow, unchanged
 from eci_payments.gateways.adapters.sandbox.events import read_webhook
 from eci_payments.gateways.adapters.sandbox.mapping import inquired, listed, performed, request_json
 from eci_payments.gateways.contract import Capabilities, Listing, NotSent, Unknown
@@ -36,19 +37,22 @@ class SandboxGateway:
         timeout_s: float = 10.0,
         never_seen_after_s: float | None = None,
         fault: Callable[[GatewayCall], str | None] | None = None,
+        narrow: Narrow = unchanged,
     ) -> None:
         self._name = name
         self._fault = fault
         self._transport = Transport(
             base_url, headers={"Authorization": f"Bearer {api_key}"}, timeout_s=timeout_s
         )
-        self._capabilities = Capabilities(
-            methods=METHODS,
-            currencies=None,
-            multiple_capture=True,
-            inquiry_by_key=True,
-            never_seen_after_s=timeout_s * 1.5 if never_seen_after_s is None else never_seen_after_s,
-            lists_instruments=True,
+        self._capabilities = narrow(
+            Capabilities(
+                methods=METHODS,
+                currencies=None,
+                multiple_capture=True,
+                inquiry_by_key=True,
+                never_seen_after_s=timeout_s * 1.5 if never_seen_after_s is None else never_seen_after_s,
+                lists_instruments=True,
+            )
         )
 
     @property

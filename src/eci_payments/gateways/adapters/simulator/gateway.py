@@ -7,6 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.gateways.accounts import Narrow, unchanged
 from eci_payments.gateways.adapters.simulator.answers import answer_on, declined
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
 from eci_payments.gateways.adapters.simulator.instruments import BANKS, WALLETS
@@ -40,6 +41,7 @@ class SimulatorGateway:
         silence_s: float = 0.5,
         slow_s: float = 2.0,
         base_url: str | None = None,
+        narrow: Narrow = unchanged,
     ) -> None:
         self._name = name
         self._record = record
@@ -48,13 +50,15 @@ class SimulatorGateway:
         never_seen_after_s = timeout_s * 1.5 if never_seen_after_s is None else never_seen_after_s
         self._begin_within_s = min(timeout_s, never_seen_after_s, PATIENCE_S)
         self._base_url = base_url or PAGES
-        self._capabilities = Capabilities(
-            methods=METHODS,
-            currencies=None,
-            multiple_capture=True,
-            inquiry_by_key=True,
-            never_seen_after_s=never_seen_after_s,
-            lists_instruments=True,
+        self._capabilities = narrow(
+            Capabilities(
+                methods=METHODS,
+                currencies=None,
+                multiple_capture=True,
+                inquiry_by_key=True,
+                never_seen_after_s=never_seen_after_s,
+                lists_instruments=True,
+            )
         )
 
     @property

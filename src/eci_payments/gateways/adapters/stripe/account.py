@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.methods import Card, PaymentMethod
+from eci_payments.gateways.accounts import Narrow, unchanged
 from eci_payments.gateways.adapters.stripe.amounts import UnpayableAmount, from_stripe, to_stripe
 from eci_payments.gateways.adapters.stripe.events import KEY_FIELD, read_webhook
 from eci_payments.gateways.adapters.stripe.mapping import NOT_FOUND, failed, intent_outcome, refund_outcome
@@ -56,9 +57,11 @@ CAPABILITIES = Capabilities(
 class StripeGateway:
     """``secret_key`` is the account's; ``base_url`` is Stripe's, or a test peer's."""
 
-    def __init__(self, name: str, secret_key: str, base_url: str, *, timeout_s: float) -> None:
+    def __init__(
+        self, name: str, secret_key: str, base_url: str, *, timeout_s: float, narrow: Narrow = unchanged
+    ) -> None:
         self.name = name
-        self.capabilities = CAPABILITIES
+        self.capabilities = narrow(CAPABILITIES)
         self._transport = Transport(
             base_url, headers={"Stripe-Version": API_VERSION}, auth=(secret_key, ""), timeout_s=timeout_s
         )

@@ -1,0 +1,1 @@
+"""Gateway accounts and routing rules as a file says them."""
