@@ -6,6 +6,8 @@ Revises: 0004
 
 from alembic import op
 
+from eci_payments.store.afterwards import ConcurrentIndex, Validation
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -43,11 +45,18 @@ ALTER TABLE refunds
         OR status IN ('AWAITING_APPROVAL', 'FAILED')
         OR coalesce(decided_by <> requested_by, false)) NOT VALID
     """,
-    "ALTER TABLE refunds VALIDATE CONSTRAINT refunds_status_check",
-    "ALTER TABLE refunds VALIDATE CONSTRAINT refunds_awaiting_check",
-    "ALTER TABLE refunds VALIDATE CONSTRAINT refunds_approved_by_another_check",
-    "CREATE INDEX refunds_approval_idx ON refunds (merchant_id, refund_id) WHERE approval_expires_at IS NOT NULL",
-    "CREATE INDEX refunds_awaiting_idx ON refunds (approval_expires_at) WHERE status = 'AWAITING_APPROVAL'",
+)
+
+AFTERWARDS = (
+    Validation("refunds", "refunds_status_check"),
+    Validation("refunds", "refunds_awaiting_check"),
+    Validation("refunds", "refunds_approved_by_another_check"),
+    ConcurrentIndex(
+        "refunds_approval_idx", "ON refunds (merchant_id, refund_id) WHERE approval_expires_at IS NOT NULL"
+    ),
+    ConcurrentIndex(
+        "refunds_awaiting_idx", "ON refunds (approval_expires_at) WHERE status = 'AWAITING_APPROVAL'"
+    ),
 )
 
 
