@@ -71,6 +71,7 @@ def _measure(running: Stack, asked: argparse.Namespace) -> tuple[Report, list[st
     wrong = load.run_apart(running.addresses, asked.connections, WARM_UP_S, f"warm-{os.getpid()}").wrong
     if wrong:
         raise SystemExit(f"an answer was not 201: {wrong[0]}")
+    running.analyze()
     service = f"HTTP, {asked.connections} connections"
     rounds: dict[str, list[Measured]] = {name: [] for name in (service, *map(_name, CLIENTS))}
     for number in range(asked.rounds):

@@ -43,6 +43,10 @@ class Stack:
         """Write out what the last run left, so that each begins alike."""
         asyncio.run(self._execute("CHECKPOINT"))
 
+    def analyze(self) -> None:
+        """Gather statistics as autovacuum would within a minute: plans made while tables were empty are made anew."""
+        asyncio.run(self._execute("ANALYZE"))
+
     async def _execute(self, sql: str) -> None:
         admin = await asyncpg.connect(self.server.url(ADMIN_ROLE).replace("+asyncpg", ""))
         try:

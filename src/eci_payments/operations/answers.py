@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 encode = msgspec.json.Encoder(decimal_format="number").encode
 """JSON with exact decimals as numbers."""
 
+_TO_MICROSECONDS = len("2026-01-01T00:00:00.000000")
 RETRY_UNKNOWN_S = 5
 """When a caller should ask again about an outcome that is not known; the first inquiries run sooner."""
 
@@ -128,8 +129,8 @@ def failure_document(failure: Failure | None) -> dict[str, Any] | None:
 
 
 def when(moment: datetime | None) -> str | None:
-    """A time as RFC 3339 in UTC, with microseconds always, so that texts compare as the times do."""
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """A UTC time as RFC 3339, with microseconds always, so that texts compare as the times do."""
+    return None if moment is None else moment.isoformat(timespec="microseconds")[:_TO_MICROSECONDS] + "Z"
 
 
 def payment_answer(
