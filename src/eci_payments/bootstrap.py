@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from eci_payments.api.access import Access, AccessRules
 from eci_payments.api.app import create_app, create_system_app
 from eci_payments.api.client_address import networks
+from eci_payments.api.read_tokens import ReadTokens
 from eci_payments.api.services import Services
 from eci_payments.delivery.options import RelayOptions, Seams
 from eci_payments.delivery.peers import Peer, peer
@@ -140,7 +141,8 @@ def web(
     open_mode: bool = False,
 ) -> FastAPI:
     """The HTTP service. ``draining`` says whether the process is about to end; ``open_mode``: nobody needs a key."""
-    access = Access(service.database, access_rules(service.settings, open_mode=open_mode))
+    tokens = read_tokens(service.settings, fingerprint_key)
+    access = Access(service.database, access_rules(service.settings, open_mode=open_mode), tokens)
     return create_app(
         Services(
             payments=service.payments,
@@ -151,9 +153,19 @@ def web(
             business_sums=partial(measured_sums, service),
             identify=access.identify,
             access=access,
+            read_tokens=tokens,
             draining=draining,
         )
     )
+
+
+def read_tokens(settings: Settings, fingerprint_key: bytes) -> ReadTokens:
+    """By the keys that the settings name; without any, by one that is made of the fingerprints' key."""
+    life_s = settings.read_token_min * 60
+    if settings.read_token_key is None:
+        return ReadTokens.derived(fingerprint_key, life_s)
+    keys = settings.read_token_key.get_secret_value().split(",")
+    return ReadTokens([key.encode() for key in keys], life_s)
 
 
 def access_rules(settings: Settings, *, open_mode: bool) -> AccessRules:

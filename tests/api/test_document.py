@@ -30,6 +30,8 @@ OPERATIONS = {
     ("get", "/v1/payments/{payment_id}"),
     ("get", "/v1/payments/order/{order_id}"),
     ("get", "/v1/payments/transaction/{transaction_id}"),
+    ("get", "/v1/payments/{payment_id}/stream"),
+    ("get", "/v1/payments/{payment_id}/read-token"),
     ("get", "/v1/payment-methods"),
     ("post", "/v1/gateways/{account}/webhooks"),
     ("get", "/health"),

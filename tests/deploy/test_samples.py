@@ -69,6 +69,8 @@ def test_a_card_is_charged_refunded_and_found(base_url):
     ):
         assert payment(base_url, name, value)["payment_id"] == number
     assert len(payment(base_url, "list_refunds", number)["refunds"]) == 2
+    assert payment(base_url, "get_read_token", number)["token"].startswith("eci_read_")
+    assert '"status":"REFUNDED"' in run(base_url, "stream_payment", number)
 
 
 @pytest.mark.parametrize("name", ["charge_payment_card", "charge_payment_upi"])

@@ -188,6 +188,7 @@ async def test_a_cached_check_costs_at_most_15_microseconds(service_url, keys, r
             "type": "http",
             "method": "GET",
             "path": LIST,
+            "query_string": b"",
             "headers": headers,
             "client": ("203.0.113.9", 1),
         }

@@ -130,7 +130,7 @@ async def test_too_many_at_once_are_told_to_come_again(service_url, keys):
     async with guarded_api(service_url, concurrent=4) as (api, access):
         holder = (await access.keys.find(one["Authorization"].removeprefix("Bearer "))).principal
         assert holder is not None
-        busy = [access.running(holder) for _ in range(2)]
+        busy = [access.running(holder, {}) for _ in range(2)]
         for each in busy:
             each.__enter__()
         refused = await api.get(LIST, headers=one)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.api.access import Access, AccessRules
+from eci_payments.api.read_tokens import ReadTokens
 from eci_payments.domain.api_keys import EVERY_SCOPE, SECRET_BYTES, Scope, new_key, presented
 from eci_payments.domain.ids import SINGLE_SHOP, MerchantId
 from eci_payments.store.api_keys import add_key, revoke_key
 from eci_payments.store.merchants import add_merchant
 from eci_payments.store.session import Database, run
-from support.api import Api, running_api
+from support.api import SECRET, Api, running_api
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -70,9 +71,10 @@ async def guarded_api(
 ) -> AsyncIterator[tuple[Api, Access]]:
     """The app behind its door; ``rules`` are those of `AccessRules`."""
     database = Database(service_url, pool_size=3)
-    access = Access(database, AccessRules(**rules))
+    tokens = ReadTokens([SECRET])
+    access = Access(database, AccessRules(**rules), tokens)
     try:
-        given = {"access": access, "identify": access.identify} | (services or {})
+        given = {"access": access, "identify": access.identify, "read_tokens": tokens} | (services or {})
         async with running_api(service_url, **given) as api:
             yield api, access
             await access.close()

@@ -16,13 +16,15 @@ from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from eci_payments.api.authentication import KeyRing, given_key, unauthorized
+from eci_payments.api.authentication import KeyRing, given_key, given_token, unauthorized
 from eci_payments.api.client_address import Network, client_address, is_loopback, limited_as
 from eci_payments.api.errors import WireError
 from eci_payments.api.limits import WINDOW_S, Limits, Subject, Verdict
 from eci_payments.api.principal import OPEN, Principal
-from eci_payments.api.scopes import NEEDED, operation, page_scope
+from eci_payments.api.read_tokens import PREFIX, ReadTokens
+from eci_payments.api.scopes import BY_TOKEN, NEEDED, operation, page_scope
 from eci_payments.api.trail import Trail
+from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.domain.ids import SINGLE_SHOP
 from eci_payments.store.admin_events import record
 from eci_payments.store.api_keys import note_used
@@ -31,6 +33,7 @@ from eci_payments.store.rate_windows import add_used, forget_before
 if TYPE_CHECKING:
     from starlette.types import Scope
 
+    from eci_payments.api.read_tokens import ReadToken
     from eci_payments.domain.api_keys import Scope as KeyScope
     from eci_payments.store.admin_events import AdminEvent, Occurrence
     from eci_payments.store.rate_windows import Place
@@ -40,8 +43,8 @@ FLUSH_S = 0.5
 """How late the trail and the sums of the rate limits are written; part of the limits' stated error."""
 USED_NOTED_S = 30.0
 """How exact a key's last use is."""
-PRINCIPAL, VERDICT = "eci.principal", "eci.verdict"
-"""Where a request's scope holds who asks, and what the rate limit said."""
+PRINCIPAL, VERDICT, RUNNING = "eci.principal", "eci.verdict", "eci.running"
+"""Where a request's scope holds who asks, what the rate limit said, and as whose it counts while it runs."""
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,7 @@ class Access:
 
     database: Database
     rules: AccessRules
+    tokens: ReadTokens = field(default_factory=ReadTokens.of_nobody_else)
     keys: KeyRing = field(init=False)
     limits: Limits = field(default_factory=Limits)
     trail: Trail = field(default_factory=Trail)
@@ -85,13 +89,13 @@ class Access:
         """Who asks. Raises WireError unauthorized, forbidden or rate_limited."""
         if not self.rules.open_mode:
             self._limit_address(scope)
-        text = given_key(scope)
+        text = _given(scope)
         page = page_scope(scope["path"])
         if text is None:
             if not self._is_admin_page(scope, page) and not await self._is_open(scope):
                 raise unauthorized("An API key is needed: Authorization: Bearer, or X-Api-Key.")
             return OPEN
-        principal = await self._holder(text, scope)
+        principal = self._of_token(text, scope) or await self._holder(text, scope)
         self._limit_key(principal, scope)
         if page is not None and not _may_see(principal, page, scope["path"]):
             raise _forbidden(page)
@@ -106,13 +110,28 @@ class Access:
     async def identify(self, scope: Scope) -> Principal:
         """Who asks for this operation, having been admitted. Raises WireError forbidden."""
         principal: Principal = scope[PRINCIPAL]
+        if principal.token is not None:
+            return _within_token(principal, principal.token, scope)
         needed = NEEDED.get(operation(scope))
         if needed is None or needed not in principal.scopes:
             raise _forbidden(needed)
         return principal
 
+    async def still_admits(self, scope: Scope) -> bool:
+        """Whether who was admitted would be now, for a request that lasts: keys are revoked, open mode ends."""
+        text = _given(scope)
+        if text is None:
+            return scope[PRINCIPAL] == OPEN and await self.keys.has_none()
+        if text.startswith(PREFIX):
+            return self.tokens.read(text) is not None
+        return (self.keys.fresh(text) or await self.keys.find(text)).principal is not None
+
+    def let_go(self, scope: Scope) -> None:
+        """A request that lasts has found a place of its own: it no longer counts among those that run."""
+        self._leave(scope)
+
     @contextmanager
-    def running(self, principal: Principal) -> Iterator[None]:
+    def running(self, principal: Principal, scope: Scope) -> Iterator[None]:
         """While a request runs. Raises WireError when too many do: of all, or of one key more than half of that."""
         most = self.rules.concurrent
         if self._running_all >= most:
@@ -122,13 +141,20 @@ class Access:
             raise WireError("rate_limited", detail, headers={"Retry-After": "1"})
         self._running_all += 1
         self._running[principal] += 1
+        scope[RUNNING] = principal
         try:
             yield
         finally:
-            self._running_all -= 1
-            self._running[principal] -= 1
-            if not self._running[principal]:
-                del self._running[principal]
+            self._leave(scope)
+
+    def _leave(self, scope: Scope) -> None:
+        principal = scope.pop(RUNNING, None)
+        if principal is None:
+            return
+        self._running_all -= 1
+        self._running[principal] -= 1
+        if not self._running[principal]:
+            del self._running[principal]
 
     def flush_soon(self) -> None:
         """See to it that what was noted is written."""
@@ -141,6 +167,15 @@ class Access:
             self._flushing.cancel()
         self._noted_at = -USED_NOTED_S
         await self._flush()
+
+    def _of_token(self, text: str, scope: Scope) -> Principal | None:
+        if not text.startswith(PREFIX):
+            return None
+        token = self.tokens.read(text)
+        if token is None:
+            scope["eci.why_not"] = "a read token that is none or has ended"
+            raise unauthorized("The read token is not valid or has expired.")
+        return Principal(token.merchant_id, f"read-token:{token.payment_id}", frozenset(), token=token)
 
     async def _holder(self, text: str, scope: Scope) -> Principal:
         found = self.keys.fresh(text) or await self.keys.find(text)
@@ -168,7 +203,8 @@ class Access:
             self._take(_address_subject(client[0], self.rules.rate_per_address))
 
     def _limit_key(self, principal: Principal, scope: Scope) -> None:
-        self._used.add((principal.merchant_id, principal.key_id))
+        if principal.key_id:
+            self._used.add((principal.merchant_id, principal.key_id))
         if self.rules.rate_per_key:
             scope[PRINCIPAL] = principal
             scope[VERDICT] = self._take(_key_subject(principal, self.rules.rate_per_key))
@@ -233,6 +269,25 @@ def _key_subject(principal: Principal, rate: int) -> Subject:
 
 def _may_see(principal: Principal, page: KeyScope, path: str) -> bool:
     return page in principal.scopes and (path != "/metrics" or principal.merchant_id == SINGLE_SHOP)
+
+
+def _given(scope: Scope) -> str | None:
+    key, token = given_key(scope), given_token(scope)
+    if key is not None and token is not None and key != token:
+        raise unauthorized("Send a key or a read token, not both.")
+    return key if key is not None else token
+
+
+def _within_token(principal: Principal, token: ReadToken, scope: Scope) -> Principal:
+    """Of a token's own payment, what tokens open; other payments are not there."""
+    if operation(scope) not in BY_TOKEN:
+        raise WireError("forbidden", "A read token reads its payment and nothing else.", headers=_CHALLENGE)
+    if scope["path_params"]["payment_id"] != str(token.payment_id):
+        raise Refusal(RefusalCode.NOT_FOUND, "There is no such payment.")
+    return principal
+
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="eci-payments", error="insufficient_scope"'}
 
 
 def _forbidden(needed: KeyScope | None) -> WireError:

@@ -14,10 +14,21 @@ from eci_payments.api.envelope import Envelope
 from eci_payments.api.errors import WireError
 from eci_payments.api.guard import Guard
 from eci_payments.api.openapi import document
-from eci_payments.api.routes import approving, charging, delivering, listing, offering, reading, returning
+from eci_payments.api.routes import (
+    approving,
+    charging,
+    delivering,
+    listing,
+    offering,
+    reading,
+    returning,
+    streaming,
+)
 from eci_payments.api.routes.hooks import add_hook_routes
 from eci_payments.api.routes.pages import add_pages
 from eci_payments.api.routes.system import add_system_routes
+from eci_payments.api.stream.feed import Feed
+from eci_payments.api.stream.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -37,9 +48,10 @@ def create_app(services: Services) -> FastAPI:
     )
     for mutation in (*charging.MUTATIONS, *returning.MUTATIONS, *approving.MUTATIONS, *delivering.MUTATIONS):
         app.router.routes.append(mutation_route(mutation, services))
-    for read in (*reading.READS, *listing.READS, *offering.READS, *approving.READS):
+    for read in (*reading.READS, *listing.READS, *offering.READS, *approving.READS, *streaming.READS):
         app.router.routes.append(read_route(read, services))
     add_hook_routes(app, services)
+    app.router.routes.append(streaming.stream_route(services, _feed(services)))
     add_system_routes(app, services)
     add_pages(app)
     _describe(app, services)
@@ -48,6 +60,13 @@ def create_app(services: Services) -> FastAPI:
         app.add_middleware(Guard, access=services.access)
     app.add_middleware(Envelope, services=services)
     return app
+
+
+def _feed(services: Services) -> Feed:
+    chosen = services.settings
+    places = Places(chosen.max_streams, chosen.max_streams_per_address)
+    services.metrics.watch_streams(lambda: places.taken)
+    return Feed(services.database, places, chosen.stream_poll_s, services.draining)
 
 
 def _closing_the_door(services: Services) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from eci_payments.api.errors import WireError
 from eci_payments.api.principal import Principal
+from eci_payments.api.read_tokens import PREFIX
+from eci_payments.api.scopes import takes_token
 from eci_payments.domain.api_keys import PresentedKey, presented
 from eci_payments.store.api_keys import find_key, has_any_key
 
@@ -144,6 +147,21 @@ def given_key(scope: Scope) -> str | None:
                 raise unauthorized("Send one API key, once.")
             found = text
     return found
+
+
+def given_token(scope: Scope) -> str | None:
+    """The read token in the query of a request that takes one there. Raises WireError for anything else there."""
+    if b"token=" not in scope["query_string"] or not takes_token(scope["path"]):
+        return None
+    query = scope["query_string"].decode("latin-1")
+    found = [value for name, value in parse_qsl(query, keep_blank_values=True) if name == "token"]
+    if any(not text.startswith(PREFIX) for text in found):
+        raise unauthorized(
+            "Only a read token may stand in an address: addresses are kept in histories and logs."
+        )
+    if len(set(found)) > 1:
+        raise unauthorized("Send one read token, once.")
+    return found[0] if found else None
 
 
 def unauthorized(detail: str) -> WireError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.responses import JSONResponse, Response
+
 from eci_payments.api.edge import Documented
 from eci_payments.api.examples import problems
 from eci_payments.api.idempotency_key import HEADER, PATTERN
@@ -133,11 +135,14 @@ def read(
     model: Any,  # noqa: ANN401 - a model
     *codes: str,
     answers: dict[int | str, dict[str, Any]],
+    parameters: tuple[dict[str, Any], ...] = (),
+    response_class: type[Response] = JSONResponse,
 ) -> Documented:
     """The documentation of a read."""
     return Documented(
         summary=summary,
         response_model=model,
         responses=answers | errors(*codes, *READING),
-        openapi_extra={"parameters": [_CORRELATION]},
+        openapi_extra={"parameters": [*parameters, _CORRELATION]},
+        response_class=response_class,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fastapi.routing import APIRoute
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from eci_payments.api.answering import answered, refused
@@ -46,6 +46,7 @@ class Documented:
     tag: str = "payments"
     responses: dict[int | str, dict[str, Any]] = field(default_factory=dict)
     openapi_extra: dict[str, Any] = field(default_factory=dict)
+    response_class: type[Response] = JSONResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +75,20 @@ class Mutation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """A request that changes nothing. ``endpoint`` makes the question of path and query; ``answer`` answers it."""
+class Described:
+    """A request that changes nothing. ``endpoint`` makes the question of path and query."""
 
     path: str
     endpoint: Callable[..., Any]
-    answer: Callable[[Services, Principal, Any], Awaitable[Response]]
     documented: Documented
     query: dict[str, Callable[[str], Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read(Described):
+    """One that is answered at once and whole: ``answer`` answers the question."""
+
+    answer: Callable[[Services, Principal, Any], Awaitable[Response]]
 
 
 class EdgeRoute(APIRoute):
@@ -89,7 +96,7 @@ class EdgeRoute(APIRoute):
 
     def __init__(
         self,
-        spec: Mutation | Read,
+        spec: Mutation | Described,
         method: str,
         status: int,
         handle: Callable[[Request], Awaitable[Response]],
@@ -103,6 +110,7 @@ class EdgeRoute(APIRoute):
             methods=[method],
             status_code=status,
             response_model=about.response_model,
+            response_class=about.response_class,
             summary=about.summary,
             tags=[about.tag],
             responses=about.responses,

@@ -10,6 +10,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from eci_payments.api.answering import refused
+from eci_payments.api.cors import Cors
+from eci_payments.api.stream.response import HEAD, STREAM
 from eci_payments.observability.context import enter, of_headers
 from eci_payments.observability.logs import log_access
 
@@ -28,7 +30,7 @@ ALWAYS = (
     (b"x-frame-options", b"DENY"),
 )
 """On every response, unless a route says otherwise (OWASP ASVS 5.0, 3.4): nothing of ours is cached, framed, sniffed
-or read by other origins. There is no CORS header anywhere, so no browser lets another origin read or send JSON."""
+or read by other origins. CORS headers there are only where PAGE_ORIGINS opens a payment to a page (`cors`)."""
 UNMATCHED = "unmatched"
 """The route of a request that no route takes: paths are the callers' and have no bound."""
 
@@ -39,6 +41,7 @@ class Envelope:
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
         self._services = services
+        self._cors = Cors(services.settings.page_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Any ASGI event; only HTTP requests are wrapped."""
@@ -48,7 +51,7 @@ class Envelope:
         begun = perf_counter()
         context = of_headers(scope["headers"])
         enter(context)
-        exchange = _Exchange(scope, send, context.correlation_id)
+        exchange = _Exchange(scope, send, [*self._cors.headers(scope), *_named(context.correlation_id)])
         try:
             await self._app(exchange.scope, receive, exchange.send)
         except Exception as error:
@@ -56,7 +59,7 @@ class Envelope:
                 raise
             await refused(error, scope, self._services.problem_base)(scope, receive, exchange.send)
         finally:
-            self._note(exchange, perf_counter() - begun)
+            self._note(exchange, (exchange.begun_at or perf_counter()) - begun)
 
     def _note(self, exchange: _Exchange, seconds: float) -> None:
         scope, route = exchange.scope, exchange.route
@@ -75,13 +78,15 @@ class Envelope:
 class _Exchange:
     """One request with its response, as the wrapped app sees them."""
 
-    def __init__(self, scope: Scope, send: Send, correlation_id: str) -> None:
+    def __init__(self, scope: Scope, send: Send, own: list[tuple[bytes, bytes]]) -> None:
         self.method: str = scope["method"]
         self.bodiless = self.method == "HEAD"
-        self.scope: Scope = dict(scope, method="GET") if self.bodiless else scope
+        self.scope: Scope = {**scope, "method": "GET", HEAD: True} if self.bodiless else scope
         self.status = 0
+        self.begun_at: float | None = None
+        """When the answer of a stream began: how long its reader stays says nothing of us."""
         self._send = send
-        self._correlation_id = correlation_id.encode()
+        self._own = own
 
     @property
     def route(self) -> str:
@@ -92,6 +97,8 @@ class _Exchange:
         """Pass the response on, with what every response has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if STREAM in message["headers"]:
+                self.begun_at = perf_counter()
             message["headers"] = [*message["headers"], *self._added(message["headers"])]
         elif self.bodiless:
             message = {**message, "body": b""}
@@ -100,4 +107,8 @@ class _Exchange:
     def _added(self, present: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         names = {name for name, _ in present}
         headers = [header for header in ALWAYS if header[0] not in names]
-        return [(b"x-correlation-id", self._correlation_id), *headers]
+        return [*self._own, *headers]
+
+
+def _named(correlation_id: str) -> list[tuple[bytes, bytes]]:
+    return [(b"x-correlation-id", correlation_id.encode())]

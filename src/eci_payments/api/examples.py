@@ -134,6 +134,24 @@ APPROVAL: dict[str, Any] = {
 APPROVALS = {"approvals": [APPROVAL], "next_after": None}
 LIST = {"total": 1, "page": 1, "page_size": 10, "payments": [PAYMENT], "next_cursor": None}
 REFUNDS = {"refunds": [REFUND]}
+READ_TOKEN = {
+    "token": "eci_read_1_4711_1795435200_T0xBmNDvYV1gqgqvYb2ZbNnxB3zI1cZ0oWcVxwzq7tA",
+    "expires_at": "2026-11-23T12:00:00.000000Z",
+    "payment_id": 4711,
+}
+STREAM = """\
+retry: 2087
+
+id: 1
+data: {"payment_id":4711,"sequence":1,"type":"payment.status","status":"REQUIRES_ACTION",...}
+
+id: 2
+data: {"payment_id":4711,"sequence":2,"type":"payment.completed","status":"COMPLETED",...}
+
+event: end
+data: {"reason":"settled"}
+
+"""
 _PLACE = {
     "gateway": "simulator",
     "details_required": False,

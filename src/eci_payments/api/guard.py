@@ -57,13 +57,13 @@ class Guard:
     async def _admitted(self, scope: Scope, receive: Receive, visit: _Visit) -> None:
         principal = scope[PRINCIPAL] = await self._access.admit(scope)
         merchant_id.set(principal.merchant_id)
-        with self._access.running(principal):
+        with self._access.running(principal, scope):
             await self._app(scope, receive, visit.send)
 
     async def _signed(self, scope: Scope, receive: Receive, visit: _Visit) -> None:
         """Who signs needs no key, and has a limit of its own; the route verifies the signature."""
         self._access.limit_signed(scope)
-        with self._access.running(OPEN):
+        with self._access.running(OPEN, scope):
             await self._app(scope, receive, visit.send)
 
     def _remember(self, scope: Scope, status: int) -> None:

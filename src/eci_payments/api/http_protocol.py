@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from eci_payments.api.stream.response import ABORT
 from eci_payments.observability import context
 from eci_payments.operations.problems import CATALOGUE, CONTENT_TYPE, problem_document
 
@@ -153,6 +154,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.__class__ = self.cycle_class
+        extensions: dict[str, Any] = cycle.scope.setdefault("extensions", {})
+        extensions[ABORT] = self.transport.abort
         self._running = cycle
         if self._is_draining and not self.pipeline:
             cycle.keep_alive = False

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from eci_payments import __version__
 from eci_payments.api.documented import errors, headers
 from eci_payments.api.schemas.responses import ProblemDocument
-from eci_payments.api.scopes import NEEDED, is_public, page_scope
+from eci_payments.api.scopes import BY_TOKEN, NEEDED, is_public, page_scope
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -49,7 +49,7 @@ def document(app: FastAPI, services: Services) -> dict[str, Any]:
     _add_problem_schemas(built)
     _restore_examples(app, built)
     _fit_to_installation(built["components"]["schemas"], services.settings)
-    built["components"]["securitySchemes"] = _SCHEMES
+    built["components"]["securitySchemes"] = _SCHEMES | _BY_TOKEN
     for path, operations in built["paths"].items():
         for method, operation in operations.items():
             _add_to_operation(operation)
@@ -98,6 +98,14 @@ _SCHEMES = {
         "description": "The same, in a header",
     },
 }
+_BY_TOKEN = {
+    "read_token": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "A read token: `eci_read_...`; also taken as a bearer token",
+    }
+}
 _CLOSED = errors("unauthorized", "forbidden", "rate_limited", "busy")
 
 
@@ -107,6 +115,8 @@ def _add_access(operation: dict[str, Any], method: str, path: str) -> None:
         operation["security"] = []
         return
     operation["security"] = [{name: []} for name in _SCHEMES]
+    if f"{method.upper()} {path}" in BY_TOKEN:
+        operation["security"] += [{name: []} for name in _BY_TOKEN]
     needed = NEEDED.get(f"{method.upper()} {path}") or page_scope(path)
     if needed is not None:
         operation["x-needed-scope"] = str(needed)

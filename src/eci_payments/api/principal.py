@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eci_payments.api.read_tokens import ReadToken
 from eci_payments.domain.api_keys import EVERY_SCOPE, Scope
 from eci_payments.domain.ids import SINGLE_SHOP, MerchantId
 
@@ -12,13 +13,14 @@ from eci_payments.domain.ids import SINGLE_SHOP, MerchantId
 class Principal:
     """The merchant whose things they see, the name under which the audit trail knows them, and what they may do.
 
-    ``key_id`` is empty where nobody needed a key.
+    ``key_id`` is empty where nobody needed a key. With a ``token`` they see its payment and nothing else.
     """
 
     merchant_id: MerchantId
     actor: str
     scopes: frozenset[Scope] = EVERY_SCOPE
     key_id: str = ""
+    token: ReadToken | None = None
 
 
 OPEN = Principal(SINGLE_SHOP, "open")

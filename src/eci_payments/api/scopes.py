@@ -29,9 +29,15 @@ NEEDED: dict[str, Scope] = {
     "GET /v1/payments/order/{order_id}": Scope.READ,
     "GET /v1/payments/transaction/{transaction_id}": Scope.READ,
     "GET /v1/payments/{payment_id}/refunds": Scope.READ,
+    "GET /v1/payments/{payment_id}/stream": Scope.READ,
+    "GET /v1/payments/{payment_id}/read-token": Scope.READ,
     "GET /v1/payment-methods": Scope.READ,
 }
 """By method and route template."""
+
+BY_TOKEN = frozenset({"GET /v1/payments/{payment_id}", "GET /v1/payments/{payment_id}/stream"})
+"""What a read token opens, of its own payment."""
+_TAKES_TOKEN = re.compile(r"/v1/payments/[1-9][0-9]{0,15}(?:/stream)?", re.ASCII)
 
 PAGES: dict[str, Scope] = {
     "/metrics": Scope.ADMIN,
@@ -60,6 +66,11 @@ def is_public(path: str) -> bool:
 def is_signed(path: str) -> bool:
     """Whether what is sent there carries a gateway's signature instead of a key."""
     return _SIGNED.fullmatch(path) is not None
+
+
+def takes_token(path: str) -> bool:
+    """Whether a read token may stand in the query of this path."""
+    return _TAKES_TOKEN.fullmatch(path) is not None
 
 
 def page_scope(path: str) -> Scope | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eci_payments.api.principal import OPEN, Principal
+from eci_payments.api.read_tokens import ReadTokens
 from eci_payments.api.schemas.closed import WireRules
 from eci_payments.api.schemas.return_url import origin
 
@@ -44,12 +45,22 @@ class Services:
     business_sums: Callable[[], Awaitable[BusinessSums | None]]
     identify: Callable[[Scope], Awaitable[Principal]] = field(default=open_mode)
     access: Access | None = None
+    read_tokens: ReadTokens = field(default_factory=ReadTokens.of_nobody_else)
     draining: Callable[[], bool] = field(default=bool)
 
     @property
     def problem_base(self) -> str:
         """What stands before ``/problems/{code}``: the same as in answers that operations make."""
         return self.payments.engine.rules.problem_base
+
+    async def still_admits(self, scope: Scope) -> bool:
+        """Whether whoever asked is still let in, for requests that last."""
+        return self.access is None or await self.access.still_admits(scope)
+
+    def let_go(self, scope: Scope) -> None:
+        """This request lasts: it does not count among those that run."""
+        if self.access is not None:
+            self.access.let_go(scope)
 
     def wire_rules(self) -> WireRules:
         """What callers may send, as the settings say."""

@@ -97,6 +97,10 @@ class Metrics:
         """Ask for the depth of this lane's queue whenever somebody asks us."""
         self._depth.labels(lane).set_function(depth)
 
+    def watch_streams(self, count: Callable[[], int]) -> None:
+        """Ask for the number of open streams whenever somebody asks us."""
+        Gauge("streams_open", "Streams that are open", registry=self._registry).set_function(count)
+
     def now_waiting(self, waiting: Waiting | None) -> None:
         """What waits in the database, as it was read now; None when it cannot be read."""
         self._backlog.waiting = waiting

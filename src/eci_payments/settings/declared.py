@@ -115,6 +115,31 @@ class Settings:
     max_concurrent_requests: int = setting(
         kinds.whole(1, 100_000), "2000", "Requests that one process answers at once; half of it for one key"
     )
+    read_token_key: SecretStr | None = setting(
+        optional(kinds.SECRETS),
+        "",
+        "Signs read tokens; two with a comma between while the first replaces the other; empty: FINGERPRINT_KEY's",
+    )
+    read_token_min: int = setting(
+        kinds.whole(1, 1440), "60", "Minutes for which a read token opens its payment"
+    )
+    max_streams: int = setting(
+        kinds.whole(0, 100_000), "500", "Streams (live status of a payment) that one process keeps open"
+    )
+    max_streams_per_address: int = setting(
+        kinds.whole(1, 100_000), "20", "Streams that one address keeps open in one process"
+    )
+    stream_max_age_s: int = setting(
+        kinds.whole(10, 86_400), "900", "Seconds after which a stream ends; a browser opens it again"
+    )
+    stream_poll_s: float = setting(
+        kinds.number(0.05, 10), "0.25", "Seconds between two looks for what the streams have to tell"
+    )
+    page_origins: tuple[str, ...] = setting(
+        kinds.origins(),
+        "",
+        "Pages that may read a payment by read token from their origin (CORS); empty: none",
+    )
     trusted_proxies: tuple[str, ...] = setting(
         kinds.address_ranges(), "", "Proxies whose X-Forwarded-For is believed; empty: nobody's"
     )

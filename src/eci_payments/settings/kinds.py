@@ -33,6 +33,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _API_KEY = re.compile(r"eci_1_[A-Za-z0-9]{44,140}", re.ASCII)
 _MAX_TEXT = 256
 _CREDENTIAL_LENGTHS = range(8, 1025)
+_MOST_SECRETS = 4
 _SECRET_LENGTHS = range(32, 1025)
 """32 characters of base32 or better hold more than the 128 bits that OWASP ASVS 11.5.1 asks of a secret."""
 
@@ -136,6 +137,13 @@ def _read_secret(text: str) -> SecretStr:
     return SecretStr(text) if len(text) in _SECRET_LENGTHS and text.isprintable() else refuse()
 
 
+def _read_secrets(text: str) -> SecretStr:
+    parts = _listed(text)
+    if not 1 <= len(parts) <= _MOST_SECRETS or not all(_read_secret(part) for part in parts):
+        refuse()
+    return SecretStr(",".join(parts))
+
+
 def _read_credential(text: str) -> SecretStr:
     """A secret that somebody else made, and whose length is theirs to choose."""
     return SecretStr(text) if len(text) in _CREDENTIAL_LENGTHS and text.isprintable() else refuse()
@@ -157,6 +165,9 @@ PATH: Kind[Path] = Kind(lambda text: Path(text) if "\0" not in text else refuse(
 ADDRESS: Kind[str] = Kind(_http_address, "an address like http://host:port, without user, query or fragment")
 TEMPLATE: Kind[dict[str, Any]] = Kind(_read_template, 'a JSON object such as {"payment_id": "{payment_id}"}')
 SECRET: Kind[SecretStr] = Kind(_read_secret, "32 to 1024 printable characters", secret=True)
+SECRETS: Kind[SecretStr] = Kind(
+    _read_secrets, "32 to 1024 printable characters, or up to four such with commas between", secret=True
+)
 CREDENTIAL: Kind[SecretStr] = Kind(_read_credential, "8 to 1024 printable characters", secret=True)
 API_KEY: Kind[SecretStr] = Kind(
     lambda text: SecretStr(matching(_API_KEY, text)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -11,6 +11,7 @@ from eci_payments.api import examples
 from eci_payments.api.documented import read, success
 from eci_payments.api.edge import Read
 from eci_payments.api.paths import OrderIdPath, PaymentIdPath, TransactionIdPath
+from eci_payments.api.routes.streaming import TokenQuery
 from eci_payments.api.schemas.responses import PaymentDocument, RefundList
 from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.operations.answers import encode, payment_answer, refund_document
@@ -29,8 +30,12 @@ class Lookup:
     value: object
 
 
-def payment_by_id(payment_id: PaymentIdPath) -> Lookup:
-    """The payment with its transactions and refunds, as it stands now."""
+def payment_by_id(payment_id: PaymentIdPath, token: TokenQuery = None) -> Lookup:
+    """The payment with its transactions and refunds, as it stands now.
+
+    A read token is shown it without transactions, refunds and metadata, which are the shop's own.
+    """
+    del token  # who asks is settled by now
     return Lookup("payment_id", payment_id)
 
 
@@ -51,7 +56,10 @@ def refunds_of_payment(payment_id: PaymentIdPath) -> Lookup:
 
 async def _payment(services: Services, who: Principal, asked: Lookup) -> Response:
     view = await _find(services, who, asked)
-    body = payment_answer(200, view.payment, view.refunds, view.audit).body
+    if who.token is not None:
+        body = payment_answer(200, replace(view.payment, metadata={}), (), ()).body
+    else:
+        body = payment_answer(200, view.payment, view.refunds, view.audit).body
     return Response(body, media_type="application/json")
 
 
@@ -73,7 +81,13 @@ _FOUND = read(
     "Read a payment", PaymentDocument, "not_found", answers={200: success("The payment", examples.PAYMENT)}
 )
 READS = (
-    Read(path="/v1/payments/{payment_id}", endpoint=payment_by_id, answer=_payment, documented=_FOUND),
+    Read(
+        path="/v1/payments/{payment_id}",
+        endpoint=payment_by_id,
+        answer=_payment,
+        documented=_FOUND,
+        query={"token": str},
+    ),
     Read(path="/v1/payments/order/{order_id}", endpoint=payment_by_order, answer=_payment, documented=_FOUND),
     Read(
         path="/v1/payments/transaction/{transaction_id}",

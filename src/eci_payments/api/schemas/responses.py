@@ -160,6 +160,14 @@ class ApprovalList(Shown):
     ]
 
 
+class ReadTokenDocument(Shown):
+    """What a page needs to follow one payment."""
+
+    token: Annotated[str, Field(pattern="^eci_read_[A-Za-z0-9_-]+$")]
+    expires_at: datetime
+    payment_id: OwnId
+
+
 class Health(Shown):
     """The service is well."""
 

@@ -1,0 +1,1 @@
+"""Streams: payments followed as they move, by Server-Sent Events."""
