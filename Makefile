@@ -13,7 +13,7 @@ TEST_WORKERS ?= 2
 TEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill lock clean
+.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill restore-drill lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: $(VENV)/.stamp-dev ## Measure charges/s against pgbench on the same datab
 
 chaos-kill: $(VENV)/.stamp-dev ## Kill serve and work 50 times under load (make test does it 5 times; CHAOS_KILLS, CHAOS_SEED)
 	CHAOS_KILLS=$${CHAOS_KILLS:-50} $(BIN)/python -m pytest -s tests/chaos/test_kill.py
+
+restore-drill: $(VENV)/.stamp-dev ## Restore from a dump, and from a base backup and archive to a moment; recover and verify
+	RESTORE_DRILL=on $(BIN)/python -m pytest tests/deploy/test_restore_drill.py tests/deploy/test_point_in_time.py
 
 lock: ## Choose versions anew: writes requirements*.lock from pyproject.toml (needs uv on the PATH)
 	tools/lock.sh
