@@ -1,4 +1,4 @@
-"""The drill of docs/backup-and-restore.md with a base backup and an archive: restored to a moment, and taken up there."""
+"""The drill of docs/backup-and-restore.md with a base backup and an archive: restored to a moment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.processes import processes
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 try:
     programs_folder()
@@ -34,9 +34,16 @@ OPEN = "SELECT count(*) FROM payments WHERE status = 'PROCESSING'"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ArchivedServer]:
-    folder = Path(tempfile.mkdtemp(prefix="eci-drill-"))
-    folder.chmod(0o711)
+def folder() -> Iterator[Path]:
+    """Short, so that a socket's path fits, and open to the user that PostgreSQL runs as."""
+    made = Path(tempfile.mkdtemp(prefix="eci-drill-"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+async def server(folder) -> AsyncIterator[ArchivedServer]:
     made = ArchivedServer.made(folder)
     try:
         await made.start()
@@ -45,7 +52,6 @@ async def server() -> AsyncIterator[ArchivedServer]:
         yield made
     finally:
         made.kill()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def charge(base: str, order: str, amount: str = "100") -> httpx.Response:

@@ -74,6 +74,10 @@ class ArchivedServer:
 
     async def start(self) -> None:
         """Run the server until it takes writes, which after a restore is when the point in time is reached."""
+        self._launch()
+        await until(self._takes_writes, within_s=READY_WITHIN_S, every_s=0.1)
+
+    def _launch(self) -> None:
         archive = f"test ! -f {self.folder}/archive/%f && cp %p {self.folder}/archive/%f"
         settings = SETTINGS | {"archive_command": archive, "unix_socket_directories": str(self.sockets)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -84,7 +88,6 @@ class ArchivedServer:
             self.process = subprocess.Popen(
                 command, env=clean_environment(), cwd="/", stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
-        await until(self._takes_writes, within_s=READY_WITHIN_S, every_s=0.1)
 
     async def lose(self) -> None:
         """The machine is gone: the server is killed, its cluster removed; what was archived is left."""
@@ -128,7 +131,7 @@ class ArchivedServer:
     async def everything_is_archived(self) -> None:
         """Until what was committed so far is in the archive."""
         name = await self.execute("SELECT pg_walfile_name(pg_switch_wal())")
-        await until(lambda: (self.folder / "archive" / name).exists(), within_s=READY_WITHIN_S, every_s=0.1)
+        await until((self.folder / "archive" / name).exists, within_s=READY_WITHIN_S, every_s=0.1)
 
     async def _takes_writes(self) -> bool:
         assert self.process is not None
