@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from eci_payments.domain.payment import PaymentStatus
-from eci_payments.gateways.contract import ActionRequired, ActionType, Pending
-from eci_payments.gateways.hooks import Subject, Unread
+from eci_payments.gateways.contract import ActionRequired, ActionType, Declined, Pending
+from eci_payments.gateways.hooks import OperationTold, Subject, Unread
 from eci_payments.operations.commands import Capture, RefundPayment
 from eci_payments.recovery.inbox import InboxWorker
 from support.engine import Crash, caller, charging, told
@@ -261,3 +261,12 @@ async def test_card_data_in_a_payload_is_not_kept(house):
     assert "4242424242" not in text.replace(" ", "")
     assert "123" not in text
     assert "a@b.example" not in text
+
+
+async def test_card_data_in_what_was_told_is_not_kept(house):
+    said = Declined("do_not_honor", "4242 4242 4242 4242 with 917", reference="ref-4242424242424242")
+    word = OperationTold(about=Subject(key="nobody"), currency="INR", outcome=said)
+    await put(house, event(word, event_id="evt-1"))
+    ((text,),) = await house.query("SELECT told::text FROM gateway_inbox")
+    assert "4242424242" not in text.replace(" ", "")
+    assert "917" not in text

@@ -52,14 +52,15 @@ def _masked(text: str) -> str:
         "_" in text
     ):  # first: a merchant's number may look like a card's, and masked it would break the key's form
         text = _KEY.sub(rf"\1_{HIDDEN}", text)
-    text = _SCHEME.sub(rf"\1\2{HIDDEN}", _without_card_numbers(text))
+    text = _SCHEME.sub(rf"\1\2{HIDDEN}", without_card_numbers(text))
     if "@" in text or "%40" in text:
         text = _URL_PASSWORD.sub(rf"\1{HIDDEN}@", text.replace("%40", "@"))
         text = _ADDRESS.sub(f"{HIDDEN}@{HIDDEN}", text)
     return _PHONE.sub(f"+{HIDDEN}", hide_named(text))
 
 
-def _without_card_numbers(text: str) -> str:
+def without_card_numbers(text: str) -> str:
+    """The text with only the last four digits left of whatever looks like a card number."""
     spans = list(card_number_spans(text))
     if not spans:
         return text

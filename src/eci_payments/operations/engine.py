@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from eci_payments.gateways.contract import Unknown
+from eci_payments.gateways.contract import NotSent, Unknown
+from eci_payments.gateways.echo import without_card_data
 from eci_payments.store.lane import DatabaseAway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from eci_payments.domain.change import Change
+    from eci_payments.gateways.contract import GatewayCall
     from eci_payments.gateways.routing import Gateways
     from eci_payments.operations.rules import Rules
     from eci_payments.store.ids import Ids
@@ -51,16 +55,23 @@ class Engine:
     reached: Callable[[str], None] = field(default=_unwatched)
     measured: Callable[[str, str, str, float], None] = field(default=_unmeasured)
 
-    async def ask(self, gateway: str, what: str, call: Coroutine[object, object, T]) -> T | Unknown:
-        """One gateway call, bounded in time; whatever goes wrong on the way is an unknown outcome."""
+    async def ask(
+        self, gateway: str, what: str, call: Coroutine[object, object, T], about: GatewayCall | None = None
+    ) -> T | NotSent | Unknown:
+        """One gateway call, bounded in time; whatever goes wrong on the way is an unknown outcome.
+
+        What the gateway repeats of a card that the call is ``about`` ends here: nothing further in sees it.
+        """
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            outcome: T | Unknown = await asyncio.wait_for(call, self.rules.gateway_timeout_s)
+            said = await asyncio.wait_for(call, self.rules.gateway_timeout_s)
+            outcome: T | NotSent | Unknown = said if about is None else without_card_data(said, about)
         except TimeoutError:
             outcome = Unknown(f"no answer within {self.rules.gateway_timeout_s:g} s")
-        except Exception as error:
-            log.exception("gateway adapter failed", extra={"gateway": gateway, "call": what})
+        except Exception as error:  # noqa: BLE001 - whatever it is, the gateway may have done it
+            failed = {"error": type(error).__name__, "at": _place_of(error)}  # its words may be the gateway's
+            log.error("gateway adapter failed", extra={"gateway": gateway, "call": what} | failed)  # noqa: TRY400
             outcome = Unknown(f"the adapter failed: {type(error).__name__}")
         self.measured(gateway, what, type(outcome).__name__, loop.time() - begun)
         return outcome
@@ -74,3 +85,9 @@ class Engine:
                 log.warning("the database is away; an outcome waits to be written", extra={"wait_s": wait_s})
                 await asyncio.sleep(wait_s)
         return await self.lane.submit(unit, bounded=False)
+
+
+def _place_of(error: Exception) -> str:
+    """The file and line where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"

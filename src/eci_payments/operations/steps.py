@@ -88,7 +88,7 @@ class Prepare:
     async def run(self, engine: Engine) -> Step | Answer:
         """Its id to be committed; without one nothing can have moved, so that anything unknown counts as not sent."""
         gateway = cast("PreparingGateway", engine.gateways.named(self.operation.gateway))
-        prepared = await engine.ask(gateway.name, self.name, gateway.prepare(self.call))
+        prepared = await engine.ask(gateway.name, self.name, gateway.prepare(self.call), self.call)
         if isinstance(prepared, Prepared):
             return Bind(self.caller, self.operation, self.call, prepared.reference, self.send_before)
         outcome = NotSent(f"not prepared: {prepared.reason}") if isinstance(prepared, Unknown) else prepared
@@ -149,7 +149,7 @@ class Call:
         gateway = engine.gateways.named(self.operation.gateway)
         if gateway is None:
             return NotSent(f"the gateway account {self.operation.gateway!r} is not configured")
-        return await engine.ask(gateway.name, self.call.kind, gateway.perform(self.call))
+        return await engine.ask(gateway.name, self.call.kind, gateway.perform(self.call), self.call)
 
 
 _ACKNOWLEDGED = frozenset({OperationState.PENDING, OperationState.REQUIRES_ACTION})
@@ -179,7 +179,7 @@ class Inquire:
             outcome: Outcome | NeverSeen = Unknown(f"no account {self.operation.gateway!r} is configured")
         else:
             call = call_of(self.payment, self.operation)
-            outcome = await engine.ask(gateway.name, "inquire", gateway.inquire(call))
+            outcome = await engine.ask(gateway.name, "inquire", gateway.inquire(call), call)
         if not isinstance(outcome, NeverSeen):
             return Conclude(self.caller, self.operation, outcome, Source.INQUIRY)
         return self._never_seen(engine)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from eci_payments.domain.ids import SINGLE_SHOP, MerchantId
-from eci_payments.gateways.hooks import Unread, told_record
+from eci_payments.gateways.echo import cleansed
+from eci_payments.gateways.hooks import OperationTold, RefundTold, Unread, told_record
+from eci_payments.observability.masking import mask
 from eci_payments.observability.structures import Masker
 from eci_payments.store.inbox import Incoming, owner_of, take_in
 
 if TYPE_CHECKING:
-    from eci_payments.gateways.hooks import GatewayEvent
+    from eci_payments.gateways.hooks import GatewayEvent, Told
     from eci_payments.operations.engine import Engine
 
 
@@ -20,13 +23,20 @@ async def receive(engine: Engine, account: str, event: GatewayEvent) -> bool:
         merchant_id=await _merchant(engine, account, event),
         account=account,
         event_id=event.event_id,
-        event_type=event.type,
+        event_type=mask(event.type),
         occurred_at=event.occurred_at,
-        told=told_record(event.told),
+        told=told_record(_clean(event.told)),
         payload=Masker().value(event.payload),
     )
     async with engine.database.write() as session:
         return await take_in(session, incoming)
+
+
+def _clean(told: Told) -> Told:
+    """What was told, with nothing in it that may be of a card: events do not say how it was paid."""
+    if isinstance(told, OperationTold | RefundTold):
+        told = replace(told, outcome=cleansed(told.outcome, None, by_card=True))
+    return cast("Told", cleansed(told, None, by_card=True))
 
 
 async def _merchant(engine: Engine, account: str, event: GatewayEvent) -> MerchantId:

@@ -83,7 +83,9 @@ def _payment(payment: dict[str, Any]) -> Told:
     if status == "created":
         return OperationTold(about=about, currency=currency, outcome=Pending(reference), amount_minor=amount)
     return OperationTold(
-        about=about, currency=currency, outcome=Unknown(f"a payment of the order is {status!r}")
+        about=about,
+        currency=currency,
+        outcome=Unknown("a payment of the order is in a state that is not known"),
     )
 
 

@@ -64,7 +64,7 @@ def failed(reply: Reply) -> Declined | NotSent | Unknown | None:
     error = reply.body.get("error")
     error = error if isinstance(error, dict) else {}
     if reply.status >= SERVER_ERRORS or error.get("code") in {"GATEWAY_ERROR", "SERVER_ERROR"}:
-        return Unknown(f"Razorpay answered {reply.status} {error.get('code') or ''}".strip())
+        return Unknown(f"Razorpay answered {reply.status}")
     if reply.status == RATE_LIMITED:
         return NotSent("Razorpay answered 429 and did nothing")
     if reply.status in {UNAUTHORISED, FORBIDDEN}:
@@ -119,7 +119,7 @@ def payment_outcome(call: GatewayCall, payment: dict[str, Any]) -> Inquiry:
         case "failed":
             return declined(payment.get("error_reason"), reference)
         case _:
-            return Unknown(f"a payment in state {status!r}")
+            return Unknown("a payment in a state that is not known")
 
 
 def refund_outcome(refund: dict[str, Any]) -> Outcome:
@@ -135,7 +135,7 @@ def refund_outcome(refund: dict[str, Any]) -> Outcome:
                 "refund_failed", "The gateway could not refund.", retryable=True, reference=reference
             )
         case _:
-            return Unknown(f"a refund in state {status!r}")
+            return Unknown("a refund in a state that is not known")
 
 
 def listed(reply: Reply) -> Listing | NotSent | Unknown:

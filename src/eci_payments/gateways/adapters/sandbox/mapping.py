@@ -125,7 +125,7 @@ def read_outcome(
         case "never_seen":
             return NeverSeen()
         case _:
-            return Unknown(_text(body, "message") or "the gateway does not know")
+            return Unknown("the gateway does not know")
 
 
 def listed(reply: Reply) -> Listing | Unknown:

@@ -219,7 +219,7 @@ def _captured(call: GatewayCall, intent: dict[str, Any]) -> Outcome:
     if intent.get("id") != call.parent_reference:
         return ANOTHER
     if intent.get("status") != "succeeded":
-        return Unknown(f"captured, and yet {intent.get('status')!r}")
+        return Unknown("captured, and yet not captured")
     received = intent.get("amount_received")
     amount = call.amount_minor if received is None else from_stripe(int(received), call.currency)
     return Approved(str(intent.get("id")), amount)
@@ -229,6 +229,6 @@ def _cancelled(call: GatewayCall, intent: dict[str, Any]) -> Outcome:
     if intent.get("id") != call.parent_reference:
         return ANOTHER
     if intent.get("status") != "canceled":
-        return Unknown(f"cancelled, and yet {intent.get('status')!r}")
+        return Unknown("cancelled, and yet not cancelled")
     reference = str(intent.get("id"))
     return Approved(reference, call.amount_minor) if call.kind is CallKind.VOID else Cancelled(reference)

@@ -94,7 +94,7 @@ def intent_outcome(intent: dict[str, Any], currency: str) -> Outcome | NeverSeen
         case "requires_confirmation":
             return NeverSeen()
         case _:
-            return Unknown(f"a PaymentIntent in state {status!r}")
+            return Unknown("a PaymentIntent in a state that is not known")
 
 
 def _approved(intent: dict[str, Any], currency: str) -> Outcome:
@@ -127,4 +127,4 @@ def refund_outcome(refund: dict[str, Any], currency: str) -> Outcome:
                 "refund_failed", "The gateway could not refund.", retryable=True, reference=reference
             )
         case _:
-            return Unknown(f"a refund in state {status!r}")
+            return Unknown("a refund in a state that is not known")
