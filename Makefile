@@ -13,7 +13,7 @@ TEST_WORKERS ?= 2
 TEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill restore-drill lock clean
+.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill restore-drill trace lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ chaos-kill: $(VENV)/.stamp-dev ## Kill serve and work 50 times under load (make 
 
 restore-drill: $(VENV)/.stamp-dev ## Restore from a dump, and from a base backup and archive to a moment; recover and verify
 	RESTORE_DRILL=on $(BIN)/python -m pytest tests/deploy/test_restore_drill.py tests/deploy/test_point_in_time.py
+
+trace: $(VENV)/.stamp-dev ## Draw the trace of one charge, from a real run, into docs/tracing.md
+	@PYTHONPATH=tools $(BIN)/python -m tracing
 
 lock: ## Choose versions anew: writes requirements*.lock from pyproject.toml (needs uv on the PATH)
 	tools/lock.sh

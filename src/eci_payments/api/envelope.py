@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from eci_payments.api.answering import refused
 from eci_payments.api.cors import Cors
 from eci_payments.api.stream.response import HEAD, STREAM
-from eci_payments.observability.context import enter, of_headers
+from eci_payments.observability.context import enter, merchant_id, of_headers
 from eci_payments.observability.logs import log_access
+from eci_payments.observability.spans import Kind, of_request
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from eci_payments.api.services import Services
+    from eci_payments.observability.spans import Nothing, Span
 
 ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
@@ -33,6 +35,9 @@ ALWAYS = (
 or read by other origins. CORS headers there are only where PAGE_ORIGINS opens a payment to a page (`cors`)."""
 UNMATCHED = "unmatched"
 """The route of a request that no route takes: paths are the callers' and have no bound."""
+UNTRACED = frozenset({"/health", "/livez", "/readyz", "/metrics"})
+"""Routes that machines ask every few seconds: nobody looks for their traces."""
+SERVER_ERROR = 500
 
 
 class Envelope:
@@ -52,14 +57,17 @@ class Envelope:
         context = of_headers(scope["headers"])
         enter(context)
         exchange = _Exchange(scope, send, [*self._cors.headers(scope), *_named(context.correlation_id)])
-        try:
-            await self._app(exchange.scope, receive, exchange.send)
-        except Exception as error:
-            if exchange.status:
-                raise
-            await refused(error, scope, self._services.problem_base)(scope, receive, exchange.send)
-        finally:
-            self._note(exchange, (exchange.begun_at or perf_counter()) - begun)
+        with of_request(context, Kind.SERVER) as span:
+            try:
+                await self._app(exchange.scope, receive, exchange.send)
+            except Exception as error:
+                if exchange.status:
+                    raise
+                await refused(error, scope, self._services.problem_base)(scope, receive, exchange.send)
+            finally:
+                self._note(exchange, (exchange.begun_at or perf_counter()) - begun)
+                if span:
+                    _describe(span, exchange, context.correlation_id)
 
     def _note(self, exchange: _Exchange, seconds: float) -> None:
         scope, route = exchange.scope, exchange.route
@@ -73,6 +81,24 @@ class Envelope:
             path=scope["path"],
             client=client[0] if client else None,
         )
+
+
+def _describe(span: Span | Nothing, exchange: _Exchange, correlation_id: str) -> None:
+    scope, route, status = exchange.scope, exchange.route, exchange.status
+    if route in UNTRACED:
+        span.forget()
+    span.rename(exchange.method if route == UNMATCHED else f"{exchange.method} {route}")
+    span.tell(
+        method=exchange.method, scheme=scope["scheme"], path=scope["path"], correlation_id=correlation_id
+    )
+    if route != UNMATCHED:
+        span.tell(route=route)
+    if (merchant := merchant_id.get()) is not None:
+        span.tell(merchant_id=merchant)
+    if status:
+        span.tell(status=status)
+    if not 0 < status < SERVER_ERROR:
+        span.fail(str(status) if status else "broken off")
 
 
 class _Exchange:

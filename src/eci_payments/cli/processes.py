@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from eci_payments.observability.logs import configure_logging
+from eci_payments.observability.tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -28,10 +29,18 @@ LAST_S = 9.7
 """A process that was told to stop is gone within 10 s, whatever hangs."""
 
 
-def run_process(main: Coroutine[Any, Any, None], settings: Settings) -> None:
-    """Run it to its end, with the logs of a service on standard output."""
+def run_process(main: Coroutine[Any, Any, None], settings: Settings, name: str) -> None:
+    """Run the command ``name`` to its end, with the logs of a service on standard output and its traces."""
     configure_logging(settings.service_name, settings.log_level)
-    uvloop.run(main)
+    headers = settings.otel_exporter_otlp_headers
+    with tracing(
+        settings.otel_exporter_otlp_endpoint,
+        headers.get_secret_value() if headers else "",
+        ratio=settings.otel_traces_sampler_arg,
+        service=settings.service_name,
+        process=name,
+    ):
+        uvloop.run(main)
 
 
 def end_in_time() -> None:

@@ -36,7 +36,7 @@ def run(host: str | None, port: int | None, parent: int | None, fd: int | None, 
         if settings.admin_port is not None:
             admin = listen(settings.service_host, settings.admin_port, "ADMIN_PORT")
             listening.append(held.enter_context(admin))
-        run_process(_run(settings, listening), settings)
+        run_process(_run(settings, listening), settings, "serve")
 
 
 async def _run(settings: Settings, sockets: Sequence[socket.socket]) -> None:

@@ -26,7 +26,7 @@ def run(parent: int | None, ready_fd: int | None, gate: int | None) -> None:
     end_with(parent)
     pass_gate(gate)
     settings = settings_for_service()
-    run_process(_run(settings, ready_fd), settings)
+    run_process(_run(settings, ready_fd), settings, "work")
 
 
 async def _run(settings: Settings, ready_fd: int | None) -> None:

@@ -12,7 +12,7 @@ from eci_payments.delivery.backoff import retry_after_s
 from eci_payments.delivery.breaker import Breaker, BreakerState, blames_peer
 from eci_payments.delivery.headers import headers
 from eci_payments.delivery.pause import Pause
-from eci_payments.observability.context import working_for
+from eci_payments.observability.spans import client_call, going_on
 from eci_payments.store.deliveries import DeliveryState
 from eci_payments.store.delivery_claims import claim, count_as_tried, park_overdue
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from eci_payments.delivery.options import RelayOptions, Seams
     from eci_payments.delivery.peers import Peer
     from eci_payments.delivery.sender import Answer, Sender
+    from eci_payments.observability.spans import Nothing, Span
     from eci_payments.store.delivery_claims import Claimed, Conclusion
     from eci_payments.store.session import Database, WriteSession
 
@@ -108,13 +109,18 @@ class Courier:
 
     async def _deliver(self, claimed: Claimed, lease_ends: float) -> None:
         event = claimed.event
-        with working_for(
-            correlation=event.correlation_id, traceparent=event.traceparent, merchant=event.merchant_id
-        ):
+        with going_on(
+            f"deliver {self.peer.name}",
+            correlation=event.correlation_id,
+            traceparent=event.traceparent,
+            merchant=event.merchant_id,
+        ) as span:
             began = self._clock()
             ended = await self._tried(claimed, lease_ends)
             if ended is None:
                 return
+            if span:
+                _describe(span, ended)
             self._measured(self.peer.name, ended.state, self._clock() - began)
             landed = await self._concluder.conclude(ended)
             _tell(ended, landed=landed)
@@ -128,7 +134,13 @@ class Courier:
             return parked(claimed, f"cannot be told: {type(error).__name__}: {error}")
         if self._clock() + self._options.timeout_s > lease_ends:
             return None
-        answer = await self._sender.send(request, headers(request.idempotency_key))
+        with client_call(request.verb, request.url) as call:
+            answer = await self._sender.send(request, headers(request.idempotency_key))
+            call.tell(resends=claimed.tries - 1)
+            if answer.status is None:
+                call.fail("no answer")
+            else:
+                call.answered(answer.status)
         self._judge(answer, claimed)
         return conclusion(claimed, answer, max_age_s=self._options.max_age_s, spread=self._spread())
 
@@ -169,6 +181,15 @@ class Courier:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+def _describe(span: Span | Nothing, ended: Conclusion) -> None:
+    claimed = ended.claimed
+    event = claimed.event
+    span.tell(peer=claimed.destination, delivery_id=claimed.delivery_id, state=ended.state.value)
+    span.tell(payment_id=event.payment_id, event_id=event.event_id, event_type=event.type)
+    if ended.state is not DeliveryState.DELIVERED:
+        span.fail(ended.state.value)
 
 
 def _tell(ended: Conclusion, *, landed: bool) -> None:

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from eci_payments.gateways.contract import NotSent, Unknown
+from eci_payments.observability.spans import client_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,17 +69,24 @@ class Transport:
         request = self._client.build_request(
             verb, path, content=content, params=query, headers=dict(headers or {}) | kind
         )
-        try:
-            response = await self._client.send(request)
-        except _NEVER_LEFT as error:
-            return NotSent(f"no connection: {type(error).__name__}")
-        except httpx.HTTPError as error:
-            return Unknown(f"the line failed: {type(error).__name__}")
+        with client_call(verb, str(request.url)) as call:
+            try:
+                response = await self._client.send(request)
+            except httpx.HTTPError as error:
+                call.fail(type(error).__name__)
+                return _unanswered(error)
+            call.answered(response.status_code)
         return _reply(response)
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._client.aclose()
+
+
+def _unanswered(error: httpx.HTTPError) -> NotSent | Unknown:
+    if isinstance(error, _NEVER_LEFT):
+        return NotSent(f"no connection: {type(error).__name__}")
+    return Unknown(f"the line failed: {type(error).__name__}")
 
 
 def _content(form: Sequence[tuple[str, str]] | None, json: object) -> tuple[bytes | None, dict[str, str]]:

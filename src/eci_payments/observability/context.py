@@ -24,6 +24,9 @@ class RequestContext:
 
     correlation_id: str
     trace: TraceContext
+    """The span of our own that its work is."""
+    parent: TraceContext | None = None
+    """The span that it comes from, where somebody told us one."""
 
 
 def of_headers(headers: Iterable[tuple[bytes, bytes]]) -> RequestContext:
@@ -35,9 +38,15 @@ def of_headers(headers: Iterable[tuple[bytes, bytes]]) -> RequestContext:
     for name, value in headers:
         if name in wanted:
             wanted[name].append(value.decode("latin-1"))
-    span = _trace_of(wanted[b"traceparent"], wanted[b"tracestate"])
+    traceparents, tracestate = wanted[b"traceparent"], ",".join(wanted[b"tracestate"])
+    came_from = parse_traceparent(traceparents[0], tracestate) if len(traceparents) == 1 else None
     ids = wanted[b"x-correlation-id"]
-    return RequestContext((len(ids) == 1 and valid_correlation_id(ids[0])) or span.trace_id, span)
+    return _going_on(ids[0] if len(ids) == 1 else None, came_from)
+
+
+def stored(correlation: str | None, traceparent: str | None) -> RequestContext:
+    """The context of work done later, by what was stored with it."""
+    return _going_on(correlation, parse_traceparent(traceparent))
 
 
 def valid_correlation_id(text: str | None) -> str | None:
@@ -55,22 +64,27 @@ def working_for(
     *, correlation: str | None, traceparent: str | None = None, merchant: int | None = None
 ) -> Iterator[TraceContext]:
     """For work done later (a delivery, a recovery): the context that was stored with it, with a span of its own."""
-    came_from = parse_traceparent(traceparent)
-    span = came_from.child() if came_from else begin_trace()
-    before = correlation_id.get(), trace.get(), merchant_id.get()
-    _set(valid_correlation_id(correlation) or span.trace_id, span, merchant)
-    try:
+    with working_in(stored(correlation, traceparent), merchant) as span:
         yield span
+
+
+@contextmanager
+def working_in(request: RequestContext, merchant: int | None = None) -> Iterator[TraceContext]:
+    """The same, within a context that is known already."""
+    before = correlation_id.get(), trace.get(), merchant_id.get()
+    _set(request.correlation_id, request.trace, merchant)
+    try:
+        yield request.trace
     finally:
         _set(*before)
 
 
 def outgoing_headers() -> dict[str, str]:
-    """The headers that hand the context on with a call: each call is a span of its own."""
+    """The headers that hand the context on with a call. Every call is made within a span of its own."""
     span, correlation = trace.get(), correlation_id.get()
     headers = {"X-Correlation-Id": correlation} if correlation else {}
     if span:
-        headers["traceparent"] = span.child().traceparent
+        headers["traceparent"] = span.traceparent
         if span.tracestate:
             headers["tracestate"] = span.tracestate
     return headers
@@ -82,9 +96,9 @@ def _set(correlation: str | None, span: TraceContext | None, merchant: int | Non
     merchant_id.set(merchant)
 
 
-def _trace_of(traceparents: list[str], tracestates: list[str]) -> TraceContext:
-    came_from = parse_traceparent(traceparents[0], ",".join(tracestates)) if len(traceparents) == 1 else None
-    return came_from.child() if came_from else begin_trace()
+def _going_on(correlation: str | None, came_from: TraceContext | None) -> RequestContext:
+    span = came_from.child() if came_from else begin_trace()
+    return RequestContext(valid_correlation_id(correlation) or span.trace_id, span, came_from)
 
 
 _HEADERS = (b"x-correlation-id", b"traceparent", b"tracestate")

@@ -21,6 +21,7 @@ from prometheus_client.exposition import choose_encoder
 
 from eci_payments.observability.backlog import BacklogCollector, Waiting
 from eci_payments.observability.business import BusinessCollector, BusinessSums
+from eci_payments.observability.span_metrics import SpanCollector
 
 __all__ = ["BusinessSums", "Metrics"]
 
@@ -46,6 +47,7 @@ class Metrics:
         registry.register(self._business)
         self._backlog = BacklogCollector()
         registry.register(self._backlog)
+        registry.register(SpanCollector())
         self._requests = _counter(registry, "http_requests", "Requests answered", "method", "route", "status")
         self._request_s = _seconds(registry, "http_request", REQUEST_BUCKETS_S, "method", "route")
         self._gateway_calls = _counter(

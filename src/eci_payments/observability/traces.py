@@ -1,4 +1,7 @@
-"""W3C Trace Context (Recommendation, 2021): read from headers, continued, begun anew. Pure but for new ids."""
+"""W3C Trace Context (Recommendation, 2021): read from headers, continued, begun anew.
+
+Pure but for new ids, and for the share of new traces that are sampled.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from eci_payments.domain.card_numbers import contains_card_number
 
@@ -45,8 +49,29 @@ class TraceContext:
 
 
 def begin_trace() -> TraceContext:
-    """A new trace."""
-    return _drawn(lambda: TraceContext(secrets.token_hex(16), secrets.token_hex(8)))
+    """A new trace, sampled or not as `Sampling` has it."""
+    begun = _drawn(lambda: TraceContext(secrets.token_hex(16), secrets.token_hex(8)))
+    return begun if Sampling.keeps(begun.trace_id) else replace(begun, sampled=False)
+
+
+class Sampling:
+    """Which of the traces that begin here are sampled; those that others began are as they decided (3.2.2.5.1).
+
+    One choice per process. By the trace id alone, as OpenTelemetry's TraceIdRatioBased, so that whoever samples by the
+    same ratio chooses the same traces.
+    """
+
+    below: ClassVar[int] = 2**64
+
+    @classmethod
+    def choose(cls, ratio: float) -> None:
+        """From now on this share of them: 0 none, 1 all."""
+        cls.below = round(ratio * 2**64)
+
+    @classmethod
+    def keeps(cls, trace_id: str) -> bool:
+        """Whether a trace of ours with this id is sampled."""
+        return int(trace_id[16:], 16) < cls.below
 
 
 def parse_traceparent(traceparent: str | None, tracestate: str | None = None) -> TraceContext | None:

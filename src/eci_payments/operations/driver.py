@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from eci_payments.domain.change import Answer
 from eci_payments.domain.errors import BrokenInvariant, Refusal, RefusalCode
+from eci_payments.observability.spans import span
 from eci_payments.operations.steps import Begin
 
 if TYPE_CHECKING:
+    from eci_payments.domain.operation import Operation
+    from eci_payments.observability.spans import About
     from eci_payments.operations.engine import Engine
     from eci_payments.operations.steps import Step
 
@@ -36,6 +39,23 @@ async def drive(engine: Engine, step: Step | Answer) -> Answer:
             )
         name = step.name
         engine.reached(f"before {name}")
-        step = await step.run(engine)
+        with span(name) as told:
+            step = await step.run(engine)
+            if told:
+                told.tell(**_about(step))
         engine.reached(f"after {name}")
     raise BrokenInvariant("an operation that does not end")
+
+
+def _about(reached: Step | Answer) -> About:
+    """What a step has led to, for its span."""
+    if isinstance(reached, Answer):
+        return {} if reached.payment_id is None else {"payment_id": reached.payment_id}
+    operation: Operation | None = getattr(reached, "operation", None)
+    if operation is None:
+        return {}
+    return {
+        "payment_id": operation.payment_id,
+        "operation_id": operation.operation_id,
+        "operation": operation.kind.value,
+    }

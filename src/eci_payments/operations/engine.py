@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from eci_payments.gateways.contract import NotSent, Unknown
 from eci_payments.gateways.echo import without_card_data
+from eci_payments.observability.spans import innermost
 from eci_payments.store.lane import DatabaseAway
 
 if TYPE_CHECKING:
@@ -73,7 +74,12 @@ class Engine:
             failed = {"error": type(error).__name__, "at": _place_of(error)}  # its words may be the gateway's
             log.error("gateway adapter failed", extra={"gateway": gateway, "call": what} | failed)  # noqa: TRY400
             outcome = Unknown(f"the adapter failed: {type(error).__name__}")
-        self.measured(gateway, what, type(outcome).__name__, loop.time() - begun)
+        name = type(outcome).__name__
+        self.measured(gateway, what, name, loop.time() - begun)
+        told = innermost()
+        told.tell(gateway=gateway, call=what, outcome=name)
+        if isinstance(outcome, Unknown | NotSent):
+            told.fail(name)
         return outcome
 
     async def submit_surely(self, unit: Unit) -> Change | KeyTaken:

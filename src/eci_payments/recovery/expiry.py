@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.ids import PaymentId
+from eci_payments.observability.context import trace
+from eci_payments.observability.spans import going_on
 from eci_payments.operations.commands import Caller
 from eci_payments.recovery.operations import quietly
 from eci_payments.store.reads import expired_payments
@@ -46,7 +48,11 @@ class PaymentExpiry:
         return given_up
 
     async def _give_up(self, merchant_id: MerchantId, payment_id: PaymentId) -> bool:
-        caller = Caller(merchant_id=merchant_id, actor=ACTOR)
-        return await quietly(
-            lambda: self.payments.give_up_expired(caller, payment_id), {"payment_id": payment_id}
-        )
+        with going_on("expire", correlation=None, traceparent=None, merchant=merchant_id):
+            own = trace.get()
+            caller = Caller(
+                merchant_id=merchant_id, actor=ACTOR, traceparent=own.traceparent if own else None
+            )
+            return await quietly(
+                lambda: self.payments.give_up_expired(caller, payment_id), {"payment_id": payment_id}
+            )

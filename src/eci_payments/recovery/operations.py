@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.errors import Refusal
+from eci_payments.observability.context import trace
+from eci_payments.observability.spans import going_on
 from eci_payments.operations.commands import Caller
 from eci_payments.store.leases import claim_due
 
@@ -50,25 +52,35 @@ class OperationRecovery:
         return len(claimed)
 
     async def _resume(self, operation: Operation, send_before: float) -> None:
+        async with self.gates[operation.gateway]:
+            if asyncio.get_running_loop().time() > send_before:
+                return
+            with going_on(
+                "resume",
+                correlation=operation.correlation_id,
+                traceparent=operation.traceparent,
+                merchant=operation.merchant_id,
+            ):
+                await self._go_on(operation, send_before)
+
+    async def _go_on(self, operation: Operation, send_before: float) -> None:
+        own = trace.get()
         caller = Caller(
             merchant_id=operation.merchant_id,
             actor=ACTOR,
             correlation_id=operation.correlation_id,
-            traceparent=operation.traceparent,
+            traceparent=own.traceparent if own else operation.traceparent,
         )
-        async with self.gates[operation.gateway]:
-            if asyncio.get_running_loop().time() > send_before:
-                return
-            await quietly(
-                lambda: self.payments.resume(
-                    caller,
-                    operation.payment_id,
-                    operation.operation_id,
-                    lease_epoch=operation.lease_epoch,
-                    send_before=send_before,
-                ),
-                {"operation_id": operation.operation_id, "payment_id": operation.payment_id},
-            )
+        await quietly(
+            lambda: self.payments.resume(
+                caller,
+                operation.payment_id,
+                operation.operation_id,
+                lease_epoch=operation.lease_epoch,
+                send_before=send_before,
+            ),
+            {"operation_id": operation.operation_id, "payment_id": operation.payment_id},
+        )
 
 
 async def quietly(work: Callable[[], Awaitable[object]], about: dict[str, object]) -> bool:

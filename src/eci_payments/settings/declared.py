@@ -97,6 +97,21 @@ class Settings:
         "Units of work that may wait in one process; beyond it the answer is 503",
     )
 
+    otel_exporter_otlp_endpoint: str | None = setting(
+        optional(kinds.ADDRESS),
+        "",
+        "The collector that traces are sent to, by OTLP over HTTP (port 4318 usually); empty: no traces",
+        "Traces",
+    )
+    otel_exporter_otlp_headers: SecretStr | None = setting(
+        optional(kinds.CREDENTIAL), "", "Headers for the collector: name=value, with commas between"
+    )
+    otel_traces_sampler_arg: float = setting(
+        kinds.number(0, 1),
+        "1",
+        "The share of the traces begun here that is recorded; a caller's own decision goes before",
+    )
+
     bootstrap_api_key: SecretStr | None = setting(
         optional(kinds.API_KEY),
         "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from starlette.responses import Response
 
 from eci_payments.api.documented import errors, headers, success
 from eci_payments.api.errors import WireError
+from eci_payments.api.pulse import Pulse
 from eci_payments.api.schemas.responses import Health, IllHealth, Liveness, Readiness
 from eci_payments.operations.answers import encode, when
 from eci_payments.store.away import is_absence
@@ -24,23 +24,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PING_TIMEOUT_S = 2.0
-"""A probe that waits longer is given up by most who ask."""
 JSON = "application/json"
 _EXAMPLE = {"service": "payment-service", "timestamp": "2026-11-23T12:00:00.000000Z"}
 
 
 def add_system_routes(app: FastAPI, services: Services) -> None:
     """/health, /livez, /readyz and /metrics."""
-    _add_health(app, services)
-    _add_readiness(app, services)
+    pulse = Pulse(services.database.ping)
+    _add_health(app, services, pulse)
+    _add_readiness(app, services, pulse)
     _add_metrics(app, services)
 
 
-def _add_health(app: FastAPI, services: Services) -> None:
+def _add_health(app: FastAPI, services: Services, pulse: Pulse) -> None:
     async def health() -> Response:
         """For people and simple monitors: the service, and in 503 the part of it that does not answer."""
-        well = await _database_answers(services)
+        well = await pulse.beats()
         said = {
             "status": "healthy" if well else "unhealthy",
             "service": services.settings.service_name,
@@ -61,7 +60,7 @@ def _add_health(app: FastAPI, services: Services) -> None:
     )
 
 
-def _add_readiness(app: FastAPI, services: Services) -> None:
+def _add_readiness(app: FastAPI, services: Services, pulse: Pulse) -> None:
     async def livez() -> Response:
         """Whether the process runs. Touches nothing that it depends on."""
         return Response(encode({"status": "alive"}), media_type=JSON)
@@ -70,7 +69,7 @@ def _add_readiness(app: FastAPI, services: Services) -> None:
         """Whether the process can take requests: its database answers and it is not about to end."""
         if services.draining():
             raise WireError("draining", "This process is about to end.", headers={"Retry-After": "1"})
-        if not await _database_answers(services):
+        if not await pulse.beats():
             raise WireError(
                 "database_unavailable", "The database does not answer.", headers={"Retry-After": "2"}
             )
@@ -133,13 +132,3 @@ async def _sums(services: Services) -> BusinessSums | None:
             raise
         log.warning("the database does not answer", extra={"error": type(error).__name__})
         return None
-
-
-async def _database_answers(services: Services) -> bool:
-    try:
-        async with asyncio.timeout(PING_TIMEOUT_S):
-            await services.database.ping()
-    except Exception as error:  # noqa: BLE001 - whatever keeps it from answering
-        log.warning("the database does not answer", extra={"error": type(error).__name__})
-        return False
-    return True
