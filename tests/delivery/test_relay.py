@@ -176,6 +176,7 @@ async def test_what_waits_behind_a_peer_that_stays_down_is_parked_like_what_prob
         calls = len(standins.received("order", taken=False))
         await time_passes(db, 73 * 3600, "order")
         await until(lambda: settled(db, "order"))
+        await until(lambda: settled(db, "notification"))
     assert set(await states(db, "order")) == {"PARKED"}
     assert calls < 200, "most were never sent: the breaker was open"
     assert set(await states(db, "notification")) == {"DELIVERED"}
