@@ -115,7 +115,9 @@ async def test_a_collector_that_hangs_keeps_nobody_waiting():
         finally:
             spans.record_with(None)
             collector.close(0.1)  # returns, though the batch is still on its way
+            assert collector._closing.is_alive()
             assert not hanging.spans
+    await until(lambda: not collector._closing.is_alive(), 60.0)
 
 
 async def test_a_collector_that_is_away_is_said_once(caplog, monkeypatch):

@@ -82,6 +82,7 @@ class Collector:
             shutdown_on_exit=False,
             id_generator=self._ids,
         )
+        self._closing = threading.Thread(target=self._provider.shutdown, daemon=True)
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer("eci_payments", __version__)
 
@@ -106,9 +107,9 @@ class Collector:
 
     def close(self, within_s: float) -> None:
         """Send what waits. What cannot be sent in this time is given up with the process."""
-        closing = threading.Thread(target=self._provider.shutdown, daemon=True)
-        closing.start()
-        closing.join(within_s)
+        self._closing.start()
+        self._closing.join(within_s)
+        self._exporter.shutdown()
         for log, seldom in self._quiet.items():
             log.removeFilter(seldom)
 
@@ -119,9 +120,12 @@ class CountingExporter(SpanExporter):
     def __init__(self, within: SpanExporter) -> None:
         self._within = within
         self.sent = self.failed = 0
+        self._is_over = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """One batch, on the queue's own thread."""
+        if self._is_over:
+            return SpanExportResult.FAILURE
         result = self._within.export(spans)
         if result is SpanExportResult.SUCCESS:
             self.sent += len(spans)
@@ -130,8 +134,10 @@ class CountingExporter(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        """No more batches come."""
-        self._within.shutdown()
+        """No more batches are sent, and none is tried again; repeating it does nothing."""
+        if not self._is_over:
+            self._is_over = True
+            self._within.shutdown()
 
 
 class _GivenIds(IdGenerator):
