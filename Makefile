@@ -13,7 +13,7 @@ TEST_WORKERS ?= 2
 TEST_ARGS ?=
 BENCH_ARGS ?=
 
-.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill restore-drill trace lock clean
+.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill proof restore-drill trace lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ restore-drill: $(VENV)/.stamp-dev ## Restore from a dump, and from a base backup
 
 trace: $(VENV)/.stamp-dev ## Draw the trace of one charge, from a real run, into docs/tracing.md
 	@PYTHONPATH=tools $(BIN)/python -m tracing
+
+proof: $(VENV)/.stamp-dev ## Kill the service at every point of every operation, under every fault; audit the books
+	PYTHONPATH=tools $(BIN)/python -m proof crash
 
 lock: ## Choose versions anew: writes requirements*.lock from pyproject.toml (needs uv on the PATH)
 	tools/lock.sh

@@ -1,0 +1,125 @@
+"""Every operation there is, as data: what comes before it, what is done, and which effect it has at the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eci_payments.domain.methods import PaymentMethod
+from eci_payments.domain.payment import PaymentStatus
+from proof.acts import (
+    ACTION,
+    DECLINED,
+    DENIED_UNSAID,
+    LATE,
+    PENDING,
+    UNSAID,
+    Capturing,
+    Charging,
+    Collecting,
+    Dying,
+    Looping,
+    Refunding,
+    Saying,
+    Waiting,
+    cancel,
+    confirm,
+    create,
+    customer_approves,
+    deliver,
+    expire,
+    money_comes_late,
+    pay_out,
+    recover,
+    remit,
+    return_late_money,
+)
+from proof.house import LEASE_S
+
+HALF = "50.00"
+DAY_S = 86400.0
+S = PaymentStatus
+COD = Charging(method=PaymentMethod.COD)
+AUTHORIZE = Charging(capture=False)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One operation. With ``calls`` it calls the gateway, and is crossed with every fault.
+
+    ``effect`` is the kind of operation that must have happened there exactly once if the client is told that it did,
+    and not at all if not. ``by_id``: at a gateway that is asked by its own id. ``repeats``: the client asks again with
+    the same key after the crash.
+    """
+
+    name: str
+    act: Any
+    before: tuple[Any, ...] = ()
+    calls: bool = False
+    effect: str | None = None
+    by_id: bool = False
+    repeats: bool = True
+
+
+def _works(name: str, act: Any, *before: Any) -> Scenario:  # noqa: ANN401 - an act
+    """What a worker does by itself."""
+    return Scenario(name, act, before, repeats=False)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario("charge", Charging(), calls=True, effect="charge"),
+    Scenario("charge, prepared", Charging(), calls=True, effect="charge", by_id=True),
+    Scenario("charge, declined", Charging(DECLINED)),
+    Scenario("charge, customer acts", Charging(ACTION), calls=True),
+    Scenario("charge, pending", Charging(PENDING)),
+    Scenario("authorize", AUTHORIZE, calls=True, effect="authorize"),
+    Scenario("capture", Capturing(), (AUTHORIZE,), calls=True, effect="capture"),
+    Scenario("capture in part", Capturing(HALF, final=False), (AUTHORIZE,), calls=True, effect="capture"),
+    Scenario("void", cancel, (AUTHORIZE,), calls=True, effect="void"),
+    Scenario("void the rest", cancel, (AUTHORIZE, Capturing(HALF, final=False, key="part")), effect="void"),
+    Scenario("refund", Refunding(), (Charging(),), calls=True, effect="refund"),
+    Scenario("refund in part", Refunding(HALF), (Charging(),), calls=True, effect="refund"),
+    Scenario("create", create),
+    Scenario("confirm", confirm, (create,), calls=True, effect="charge"),
+    Scenario("confirm, customer acted", confirm, (Charging(ACTION), customer_approves)),
+    Scenario("cancel what was never charged", cancel, (create,)),
+    Scenario("cancel what waits for the customer", cancel, (Charging(ACTION),), calls=True),
+    Scenario("cash on delivery", COD),
+    Scenario("collect", Collecting(), (COD,)),
+    Scenario("collect a part", Collecting(HALF), (COD,)),
+    Scenario("refused at the door", Collecting(refused=True), (COD,)),
+    Scenario("remit", remit, (COD, Collecting())),
+    Scenario("refund by hand", Refunding(), (COD, Collecting())),
+    Scenario("payout", pay_out, (COD, Collecting(), Refunding())),
+    Scenario("status: taken outside", Saying(S.COMPLETED), (create,)),
+    Scenario("status: failed by hand", Saying(S.FAILED), (create,)),
+    Scenario("status: ends an unknown charge, taken", Saying(S.COMPLETED), (Charging(UNSAID),)),
+    Scenario("status: ends an unknown charge, denied", Saying(S.FAILED), (Charging(DENIED_UNSAID),)),
+    Scenario("repeat of a dead request", Charging(), (Dying(Charging(), "call / charge: before call"),)),
+    _works("expiry", expire, create, Waiting(3700)),
+    _works("expiry, customer never acted", expire, Charging(ACTION), Waiting(1000)),
+    _works(
+        "late money",
+        return_late_money,
+        Charging(LATE),
+        Waiting(LEASE_S + 1),
+        recover,
+        money_comes_late,
+        Waiting(61),
+    ),
+    _works(
+        "late authorization",
+        return_late_money,
+        Charging(LATE, capture=False),
+        Waiting(LEASE_S + 1),
+        recover,
+        money_comes_late,
+        Waiting(61),
+    ),
+    _works("delivery", deliver, Charging()),
+    _works("delivery of a failure", deliver, Charging(DECLINED)),
+    _works("seals", Looping("seals"), Charging()),
+    _works("sums", Looping("sums"), Charging()),
+    _works("expiry of keys", Looping("keys"), Charging(), Waiting(2 * DAY_S)),
+)
+"""Each is run at every one of its crash points, `calls` also under every fault."""

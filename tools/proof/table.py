@@ -1,0 +1,116 @@
+"""The table of crashes and faults as it is run, told while it runs, and written as a report."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from proof import crash
+from proof.crew import work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from proof.crash import Case, Verdict
+    from proof.place import Server
+
+TOLD_EVERY = 100
+
+
+@dataclass
+class Table:
+    """All verdicts of one run of the table."""
+
+    on: Server
+    workers: int
+    only: str = ""
+    verdicts: list[Verdict] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
+
+    def run(self) -> None:
+        """Everything: traces, crashes, crashes of recovery, crashes of the recovery of recovery."""
+        traced = self.trace([case for case in crash.traces() if self.only in str(case)], learn=False)
+        self.crash(crash.crashes(traced), "crashes")
+        first = self.trace(crash.recoveries(traced))
+        self.crash(crash.deeper(first), "crashes of recovery")
+        second = self.trace(crash.again(first))
+        self.crash(crash.deeper(second), "crashes of the recovery of recovery")
+
+    def run_sample(self) -> None:
+        """The traces without faults, and one crash for each kind of point."""
+        traced = self.trace([case for case in crash.traces(faults=False) if self.only in str(case)])
+        self.crash(crash.sample(crash.crashes(traced)), "crashes")
+
+    def run_only(self, cases: Sequence[Case]) -> None:
+        """These cases."""
+        self.crash(cases, "cases")
+
+    def trace(self, cases: Sequence[Case], *, learn: bool = True) -> list[Verdict]:
+        """Run these without a crash in their last life; with ``learn`` only to know its points."""
+        traced = work(self.on, cases, self.workers, learn=learn, told=self._told) if cases else []
+        self.verdicts += traced
+        print(f"{self._now()}  {len(traced)} runs to learn the points", flush=True)
+        return [verdict for verdict in traced if not verdict.wrong]
+
+    def crash(self, cases: Sequence[Case], what: str) -> None:
+        """Run these."""
+        self.verdicts += work(self.on, cases, self.workers, told=self._told) if cases else []
+        print(f"{self._now()}  {len(cases)} {what}", flush=True)
+
+    @property
+    def wrong(self) -> list[Verdict]:
+        """The cases in which something was found."""
+        return [verdict for verdict in self.verdicts if verdict.wrong]
+
+    def _told(self, verdict: Verdict) -> None:
+        if verdict.wrong:
+            print(f"WRONG  {verdict.case}\n       {verdict.word}", flush=True)
+
+    def _now(self) -> str:
+        return f"{time.monotonic() - self.begun:6.0f} s"
+
+
+def summary(verdicts: Iterable[Verdict]) -> list[str]:
+    """One row for each operation and fault: how many crash cases, how many wrong."""
+    cases: Counter[tuple[str, str]] = Counter()
+    wrong: Counter[tuple[str, str]] = Counter()
+    depths: Counter[tuple[str, str, int]] = Counter()
+    for verdict in verdicts:
+        place = (verdict.case.scenario, verdict.case.fault or "none")
+        if verdict.case.dies[-1] is not None:
+            cases[place] += 1
+            depths[(*place, len(verdict.case.dies))] += 1
+        wrong[place] += bool(verdict.wrong)
+    rows = [
+        "| operation | fault | crashes | in recovery | in its recovery | wrong |",
+        "| --- | --- | --: | --: | --: | --: |",
+    ]
+    rows += [
+        f"| {name} | {fault} | {depths[name, fault, 1]} | {depths[name, fault, 2]} | {depths[name, fault, 3]}"
+        f" | {wrong[name, fault]} |"
+        for name, fault in sorted(cases, key=lambda place: (place[1] != "none", place))
+    ]
+    return rows
+
+
+def write(path: Path, verdicts: Sequence[Verdict], seconds: float) -> None:
+    """The report: the summary, and every case with its verdict."""
+    crashed = sum(verdict.case.dies[-1] is not None for verdict in verdicts)
+    wrong = sum(bool(verdict.wrong) for verdict in verdicts)
+    said = (
+        f"{crashed} crashes (each a SIGKILL of a real process) and {len(verdicts) - crashed} runs without one,"
+        f" in {seconds:.0f} s. Wrong: {wrong}."
+    )
+    head = ["# Crashes and faults", "", said, "", *summary(verdicts), ""]
+    every = ["| operation | fault | dies at | verdict |", "| --- | --- | --- | --- |", *map(_row, verdicts)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([*head, *every]) + "\n")
+
+
+def _row(verdict: Verdict) -> str:
+    case = verdict.case
+    dies = " → ".join(point or "nothing" for point in case.dies)
+    return f"| {case.scenario} | {case.fault or 'none'} | {dies} | {verdict.word} |"
