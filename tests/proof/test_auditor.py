@@ -56,6 +56,7 @@ def right() -> Books:
              "data": {"status": "COMPLETED"}},
         ],
         "deliveries": [],
+        "gateway_inbox": [],
         "idempotency_keys": [{"key": "k", "response_status": 201}],
         "audit_seals": [{"transaction_log_id": 1}, {"transaction_log_id": 2}],
     }  # fmt: skip
@@ -103,6 +104,7 @@ BREAKS = {
         change("operations", state="UNKNOWN"),
         change("payments", status="PROCESSING"),
         change("idempotency_keys", response_status=None),
+        lambda books: books.ours["gateway_inbox"].append({"event_id": "e-1", "state": "PENDING"}),
         lambda books: books.ours["deliveries"].append(
             {"payment_id": 1, "event_id": 1, "sequence": 1, "destination": "order", "state": "PARKED"}
         ),

@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -17,6 +18,9 @@ from eci_payments.domain.ids import MerchantId, OrderId, PaymentId, RefundId, Us
 from eci_payments.domain.keys import KeyClaim, KeyName
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.payment import PaymentStatus
+from eci_payments.gateways.contract import Approved
+from eci_payments.gateways.hooks import GatewayEvent, OperationTold, Subject, Unread
+from eci_payments.gateways.hooks import Told as Hooked
 from eci_payments.operations.commands import (
     Caller,
     Cancel,
@@ -29,6 +33,7 @@ from eci_payments.operations.commands import (
     RefundPayment,
     Remit,
 )
+from eci_payments.operations.ingest.receive import receive
 from eci_payments.store.lane import DatabaseAway
 from proof.house import LEASE_S
 from proof.watch import PHASE
@@ -264,6 +269,42 @@ class Looping:
         async with asyncio.timeout(20):
             while not await house._loop(self.name):  # noqa: SLF001, ASYNC110 - it stops at the oldest transaction
                 await asyncio.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Hook:
+    """The gateway tells of the charge, ``times`` over; of ``more`` money than it was, or of nothing that we read."""
+
+    times: int = 1
+    more: int = 0
+    unread: bool = False
+
+    async def __call__(self, house: House) -> None:
+        """Take it in, and have a worker apply it."""
+        ((key, currency, amount),) = await house.owner.fetch(
+            "SELECT gateway_key, currency, amount_minor FROM operations WHERE merchant_id = $1",
+            house.merchant,
+        )
+        outcome = Approved(_reference(house, key), amount + self.more)
+        hooked: Hooked = OperationTold(about=Subject(key=key), currency=currency, outcome=outcome)
+        for number in range(2 * self.times):
+            event = GatewayEvent(
+                event_id=f"event-{number // 2}",
+                type="proof",
+                occurred_at=datetime.now(UTC),
+                told=Unread(why="nothing of ours") if self.unread else hooked,
+                payload={},
+                merchant_id=house.merchant,
+            )
+            PHASE.set("webhook")
+            await receive(house.payments.engine, house.gateway.name, event)
+        while await house._loop("inbox"):  # noqa: SLF001
+            pass
+
+
+def _reference(house: House, key: str) -> str:
+    with closing(sqlite3.connect(house.place.record, timeout=20)) as record:
+        return str(record.execute("SELECT reference FROM operations WHERE key = ?", (key,)).fetchone()[0])
 
 
 @dataclass(frozen=True)

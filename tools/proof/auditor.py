@@ -68,9 +68,9 @@ def nothing_is_under_way(books: Books) -> Iterator[str]:
     for key in books.ours["idempotency_keys"]:
         if key["response_status"] is None:
             yield f"the key {key['key']!r} has no answer"
-    for delivery in books.ours["deliveries"]:
-        if delivery["state"] in {"PENDING", "PARKED"}:
-            yield f"event {delivery['sequence']} to {delivery['destination']} is {delivery['state']}"
+    for waiting in books.ours["gateway_inbox"] + books.ours["deliveries"]:
+        if waiting["state"] in {"PENDING", "PARKED"}:
+            yield f"event {waiting['event_id']} {waiting.get('destination', 'of the gateway')} is {waiting['state']}"
 
 
 def nothing_is_guessed(books: Books) -> Iterator[str]:

@@ -29,6 +29,7 @@ OURS = (
     "deliveries",
     "idempotency_keys",
     "audit_seals",
+    "gateway_inbox",
 )
 IN, OUT = frozenset({"charge", "capture"}), frozenset({"refund"})
 DONE = "approved"

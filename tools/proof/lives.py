@@ -31,6 +31,7 @@ SELECT (SELECT count(*) FROM operations WHERE merchant_id = $1
      + (SELECT count(*) FROM events e WHERE e.merchant_id = $1 AND NOT EXISTS (
             SELECT FROM cursors c WHERE c.merchant_id = e.merchant_id AND c.reader = 'relay'
             AND (e.committed_in, e.event_id) <= (c.committed_in, c.position)))
+     + (SELECT count(*) FROM gateway_inbox WHERE merchant_id = $1 AND state = 'PENDING')
      + (SELECT count(*) FROM transactions t WHERE t.merchant_id = $1)
      - (SELECT count(*) FROM audit_seals s WHERE s.merchant_id = $1)
 """
