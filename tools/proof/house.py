@@ -16,6 +16,7 @@ from eci_payments.delivery.relay import Relay
 from eci_payments.delivery.sender import HttpSender
 from eci_payments.delivery.shapes import PeerName
 from eci_payments.gateways.adapters.sandbox.account import SandboxGateway
+from eci_payments.gateways.routing import Gateways
 from eci_payments.settings import load
 from proof.servers import API_KEY
 from proof.watch import PHASE, ByIdGateway, Watch, WatchedDatabase, WatchedGateway, WatchedSender
@@ -129,7 +130,7 @@ async def opened(
         {"OPERATION_LEASE_S": str(LEASE_S), "GATEWAY_TIMEOUT_S": str(TIMEOUT_S), "DB_POOL_SIZE": "4"}
     )
     with patch.object(bootstrap, "Database", WatchedDatabase):
-        service = bootstrap.build(settings, place.service_url, [gateway], reached=watch.reached)
+        service = bootstrap.build(settings, place.service_url, Gateways([gateway]), reached=watch.reached)
     relay = Relay(
         service.database,
         [peer(name, place.peers_url) for name in PeerName],
