@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -107,7 +107,9 @@ def build(
     )
     metrics.watch_queue(LANE, lambda: lane.depth)
     watched = {} if reached is None else {"reached": reached}
-    engine = Engine(database, lane, ids, gateways, rules(settings), measured=metrics.gateway_call, **watched)
+    engine = Engine(
+        database, lane, ids, gateways, _rules(settings, gateways), measured=metrics.gateway_call, **watched
+    )
     return Service(settings, database, metrics, Payments(engine))
 
 
@@ -118,6 +120,11 @@ def _check_currency(code: str) -> None:
         raise SettingsError(f"DEFAULT_CURRENCY: {wrong}") from None
 
 
+def _rules(settings: Settings, gateways: Gateways) -> Rules:
+    valid_s = {account.name: account.capabilities.authorization_valid_s for account in gateways.all()}
+    return replace(rules(settings), authorization_valid_s=valid_s)
+
+
 def rules(settings: Settings) -> Rules:
     """The limits and waits, as the settings choose them."""
     return Rules(
@@ -126,6 +133,7 @@ def rules(settings: Settings) -> Rules:
         lease_s=settings.operation_lease_s,
         pending_expiry_min=settings.pending_expiry_min,
         action_expiry_min=settings.action_expiry_min,
+        authorization_margin_min=settings.authorization_margin_min,
         approval_expiry_min=settings.approval_expiry_min,
         key_window_h=settings.idempotency_window_hours,
         late_success=LateSuccessPolicy(settings.late_success_policy),

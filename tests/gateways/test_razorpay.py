@@ -131,7 +131,7 @@ PAYMENT = {"id": "pay_1", "amount": 14950, "currency": "INR"}
     ("asked", "status", "answer", "expected"),
     [
         (call(), 200, {**PAYMENT, "status": "captured"}, Approved("pay_1", 14950)),
-        (call(), 200, {**PAYMENT, "status": "created"}, Pending("pay_1")),
+        (call(), 200, {**PAYMENT, "status": "created"}, Pending("pay_1", may_await_customer=True)),
         (call(), 200, {**PAYMENT, "status": "authorized"}, Pending("pay_1")),
         (call(CallKind.AUTHORIZE), 200, {**PAYMENT, "status": "authorized"}, Approved("pay_1", 14950)),
         (

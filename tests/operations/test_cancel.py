@@ -139,6 +139,19 @@ async def test_what_the_customer_abandons_is_given_up_at_the_gateway(house):
     assert await house.broken() == []
 
 
+async def test_a_gateway_that_cannot_tell_whom_it_waits_for_leaves_the_customer_their_action(house):
+    payment_id = await waiting(house)
+    house.gateway.settle("1", "charge", "created")
+    await after(house, payment_id, 2, 5, 20)
+    payment = (await house.view(payment_id)).payment
+    assert (payment.status, payment.next_action.url) == (S.REQUIRES_ACTION, "https://bank.example/1")
+    assert len(house.gateway.inquiries) >= 3
+    await house.later(901, payment_id)
+    assert await house.expire() == 1
+    assert (await house.view(payment_id)).payment.status is S.CANCELLED
+    assert await house.broken() == []
+
+
 async def test_a_gateway_that_will_not_cancel_is_asked_less_and_less_often(house):
     payment_id = await waiting(house)
     house.gateway.plan("1", "cancel_action", *["declined"] * 9)

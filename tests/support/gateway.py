@@ -6,6 +6,8 @@ A turn is one word, planned for an order and a kind of call:
     notsent                                       nothing leaves; the answer says so
     lost                                          nothing happens; the answer is unknown
     taken                                         it is approved, and the answer is unknown
+    created                                       it waits, nobody knows whether for the customer
+    gone                                          what it acts on is not there any more
     short                                         it is approved for one minor unit less
     slow                                          it waits until the test releases it, then approves
 """
@@ -80,7 +82,7 @@ class ScriptedGateway:
             if call.key in self.unsent:
                 continue
             kept = self.record.get(call.key, Kept(call, state, call.amount_minor))
-            if kept.state in {state, "action", "pending"}:
+            if kept.state in {state, "action", "pending", "created"}:
                 self.record[call.key] = replace(kept, state=state)
 
     async def perform(self, call: GatewayCall) -> Outcome:
@@ -141,11 +143,11 @@ class ScriptedGateway:
 
     def _can_cancel(self, call: GatewayCall) -> bool:
         charge = self.record.get(call.parent_key or "")
-        return charge is not None and charge.state in {"action", "pending", "cancelled"}
+        return charge is not None and charge.state in {"action", "pending", "created", "cancelled"}
 
     def _cancel(self, key: str) -> None:
         charge = self.record.get(key)
-        if charge and charge.state in {"action", "pending"}:
+        if charge and charge.state in {"action", "pending", "created"}:
             self.record[key] = replace(charge, state="cancelled")
 
     @staticmethod
@@ -156,6 +158,8 @@ class ScriptedGateway:
             "declined": Declined("insufficient_funds", "Not enough money."),
             "action": ActionRequired(reference, ActionType.REDIRECT, url="https://bank.example/1"),
             "pending": Pending(reference),
+            "created": Pending(reference, may_await_customer=True),
+            "gone": Declined("already_voided", "It has been voided already."),
             "cancelled": Cancelled(reference),
         }
         return outcomes[kept.state]

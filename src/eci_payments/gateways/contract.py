@@ -104,10 +104,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Accepted by the gateway, which will decide later (UPI's *deemed* is one of these)."""
+    """Accepted by the gateway, which will decide later (UPI's *deemed* is one of these).
+
+    ``may_await_customer``: the gateway does not tell whether it waits for itself or for the customer still.
+    """
 
     reference: str
     message: str | None = None
+    may_await_customer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,9 @@ class Capabilities:
     """How long the gateway recognises a repeated key; nothing is sent again after that."""
     instrument_required: frozenset[PaymentMethod] = frozenset()
     """Methods for which a charge without instrument details is refused with 422."""
+    authorization_valid_s: Mapping[PaymentMethod, float] = field(default_factory=dict)
+    """How long an authorization holds, from its beginning, in seconds. A method that is not here is not watched: nobody
+    says how long, or the gateway lets it lapse by itself and has no void."""
     lists_instruments: bool = False
     """True: it tells which banks and wallets it takes (`ListingGateway`)."""
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from eci_payments.store.units import Found
 
 S = PaymentStatus
+EXPIRY = "expiry"
+"""Who ends what has run out of time: an actor, by whose name a void is known to be for an authorization's end."""
 
 
 def begin_cancel(found: Found, caller: Caller, operation_id: OperationId, rules: Rules) -> Change:
@@ -43,6 +45,8 @@ def begin_expiry(found: Found, caller: Caller, operation_id: OperationId, rules:
         raise refuse_illegal(payment, "expired before its time")
     if payment.status is S.REQUIRES_ACTION:
         return _begin_cancel_action(draft, operation_id, rules)
+    if payment.status is S.AUTHORIZED:
+        return _begin_void(draft, operation_id, rules, "The authorization is about to end: void begun")
     if payment.status is not S.PENDING:
         raise refuse_illegal(payment, "expired")
     return give_up(draft, "Never charged in time", "expired")
@@ -58,14 +62,16 @@ def give_up(draft: Draft, described: str, reason: str) -> Change:
     return draft.change()
 
 
-def _begin_void(draft: Draft, operation_id: OperationId, rules: Rules) -> Change:
+def _begin_void(
+    draft: Draft, operation_id: OperationId, rules: Rules, described: str = "Void begun"
+) -> Change:
     payment = draft.payment
     refuse_while_open(payment)
     refuse_too_many(draft.found, payment, rules)
     draft.move(S.AUTHORIZED, open_operation_id=operation_id, processing_reason=ProcessingReason.IN_FLIGHT)
     begin_part(draft, OperationKind.VOID, operation_id, payment.capturable_minor, rules)
     draft.record(
-        TransactionType.VOID, payment.capturable_minor, payment.status, "Void begun", operation=operation_id
+        TransactionType.VOID, payment.capturable_minor, payment.status, described, operation=operation_id
     )
     return draft.change()
 

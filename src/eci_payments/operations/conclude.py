@@ -106,8 +106,11 @@ def _trusted(operation: Operation, outcome: Outcome) -> Outcome:
 def _as_learned(operation: Operation, outcome: Outcome, source: Source) -> Outcome | None:
     """What could not tell teaches nothing, but that a call which never came back is unknown.
 
-    Only the first call itself can say that it was not sent: a later one says nothing about those before it.
+    Only the first call itself can say that it was not sent: a later one says nothing about those before it. Nor does it
+    teach anything of a charge that waits for its customer that it may be waiting for them.
     """
+    if isinstance(outcome, Pending) and outcome.may_await_customer:
+        return None if operation.state is OperationState.REQUIRES_ACTION else outcome
     if not isinstance(outcome, Unknown | NotSent):
         return outcome
     if operation.state is not OperationState.STARTED:

@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eci_payments.domain.methods import PaymentMethod
 
 
 class LateSuccessPolicy(StrEnum):
@@ -26,6 +32,10 @@ class Rules:
     pending_expiry_min: float = 60.0
     action_expiry_min: float = 15.0
     approval_expiry_min: float = 1440.0
+    authorization_valid_s: Mapping[str, Mapping[PaymentMethod, float]] = field(default_factory=dict)
+    """How long an authorization holds, by gateway account and method; what is not here is not watched."""
+    authorization_margin_min: float = 60.0
+    """How long before its end an authorization that nobody captured is voided."""
     key_window_h: int = 24
     duplicate_window_h: int = 24
     late_success: LateSuccessPolicy = LateSuccessPolicy.REFUND
@@ -41,6 +51,13 @@ class Rules:
         default=(timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=24))
     )
     """When a charge that was given up as never seen is asked about once more, in case its money comes late."""
+
+    def void_after(self, gateway: str, method: PaymentMethod) -> timedelta | None:
+        """How long after its beginning an authorization is voided; never before half of its time. None: never."""
+        valid_s = self.authorization_valid_s.get(gateway, {}).get(method)
+        if valid_s is None:
+            return None
+        return timedelta(seconds=max(valid_s - self.authorization_margin_min * 60, valid_s / 2))
 
     def inquiry_delay(self, inquiries: int) -> timedelta:
         """The wait before the next inquiry: 1 s, doubling to at most 5 minutes."""

@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from eci_payments.operations.cancel import EXPIRY
 from eci_payments.operations.commands import Caller
-from eci_payments.recovery.expiry import ACTOR, BATCH, REST_S
+from eci_payments.recovery.expiry import BATCH, REST_S
 from eci_payments.recovery.operations import quietly
 from eci_payments.store.approvals import expired_approvals
 
@@ -43,7 +44,7 @@ class ApprovalExpiry:
 
     async def _give_up(self, place: Place) -> bool:
         merchant_id, payment_id, refund_id = place
-        caller = Caller(merchant_id=merchant_id, actor=ACTOR)
+        caller = Caller(merchant_id=merchant_id, actor=EXPIRY)
         return await quietly(
             lambda: self.payments.expire_approval(caller, payment_id, refund_id),
             {"payment_id": payment_id, "refund_id": refund_id},

@@ -1,4 +1,4 @@
-"""Payments whose time has run out: never charged, or waiting for a customer who does not act."""
+"""Payments whose time has run out: never charged, awaiting a customer who does not act, reserved and never captured."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from eci_payments.domain.ids import PaymentId
 from eci_payments.observability.context import trace
 from eci_payments.observability.spans import going_on
+from eci_payments.operations.cancel import EXPIRY
 from eci_payments.operations.commands import Caller
 from eci_payments.recovery.operations import quietly
 from eci_payments.store.reads import expired_payments
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from eci_payments.domain.ids import MerchantId
     from eci_payments.operations.service import Payments
 
-ACTOR = "expiry"
 BATCH = 32
 """Payments given up at once; more are found in the next round."""
 REST_S = 60.0
@@ -51,7 +51,7 @@ class PaymentExpiry:
         with going_on("expire", correlation=None, traceparent=None, merchant=merchant_id):
             own = trace.get()
             caller = Caller(
-                merchant_id=merchant_id, actor=ACTOR, traceparent=own.traceparent if own else None
+                merchant_id=merchant_id, actor=EXPIRY, traceparent=own.traceparent if own else None
             )
             return await quietly(
                 lambda: self.payments.give_up_expired(caller, payment_id), {"payment_id": payment_id}

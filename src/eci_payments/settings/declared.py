@@ -212,6 +212,11 @@ class Settings:
         "1440",
         "Minutes in which another key has to approve a large refund; then it is given up",
     )
+    authorization_margin_min: int = setting(
+        kinds.whole(1, 10_080),
+        "60",
+        "Minutes before its end at which an authorization nobody captured is voided",
+    )
     late_success_policy: str = setting(
         kinds.one_of("refund", "accept", "hold"),
         "refund",

@@ -172,6 +172,6 @@ async def expired_payments(session: Session, *, limit: int) -> list[tuple[Mercha
     """(merchant, payment) of payments whose time has run out."""
     sql = (
         "SELECT merchant_id, payment_id FROM payments WHERE expires_at <= now()"
-        " AND status IN ('PENDING', 'REQUIRES_ACTION') ORDER BY expires_at LIMIT $1"
+        " AND status IN ('PENDING', 'REQUIRES_ACTION', 'AUTHORIZED') ORDER BY expires_at LIMIT $1"
     )
     return [(row.merchant_id, row.payment_id) for row in await run(session, sql, limit)]

@@ -36,7 +36,7 @@ def conclude_charge(
     """Move the payment as the outcome says, with its audit entry, postings and event."""
     match outcome:
         case Approved():
-            _approved(draft, after, outcome)
+            _approved(draft, after, outcome, rules)
         case Declined():
             failure = Failure(outcome.code, outcome.message, outcome.retryable)
             _failed(draft, after, failure, "Declined by the gateway")
@@ -65,7 +65,7 @@ _ENDED: dict[str, Any] = {
 """What no longer holds once the charge is concluded."""
 
 
-def _approved(draft: Draft, operation: Operation, outcome: Approved) -> None:
+def _approved(draft: Draft, operation: Operation, outcome: Approved, rules: Rules) -> None:
     amount, now = operation.amount_minor, draft.found.now
     shared = _ENDED | {
         "amount_authorized_minor": amount,
@@ -78,7 +78,8 @@ def _approved(draft: Draft, operation: Operation, outcome: Approved) -> None:
         draft.post(Movement.CAPTURED, gateway_account(operation.gateway), amount, operation.operation_id)
         _record(draft, operation, "Charged")
     else:
-        draft.move(S.AUTHORIZED, **shared)
+        wait = rules.void_after(operation.gateway, operation.method)
+        draft.move(S.AUTHORIZED, **(shared | {"expires_at": wait and operation.created_at + wait}))
         _record(draft, operation, "Authorized")
     draft.tell()
 

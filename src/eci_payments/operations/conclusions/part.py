@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, assert_never
 
 from eci_payments.domain.events import EventType
@@ -19,6 +20,7 @@ from eci_payments.gateways.contract import (
     Unknown,
 )
 from eci_payments.operations.attempt import type_of
+from eci_payments.operations.cancel import EXPIRY
 from eci_payments.operations.conclusions.reply import failure_of, reply_with_payment, reply_with_problem
 
 if TYPE_CHECKING:
@@ -27,11 +29,16 @@ if TYPE_CHECKING:
     from eci_payments.operations.rules import Rules
 
 S = PaymentStatus
+AGAIN, AGAIN_MAX = timedelta(minutes=1), timedelta(days=1)
+"""The wait before an authorization is voided again that its gateway would not void: doubling."""
 _ENDED: dict[str, Any] = {"open_operation_id": None, "processing_reason": None}
 
 
 def conclude_part(draft: Draft, before: Operation, after: Operation, outcome: Outcome, rules: Rules) -> None:
-    """Move the payment as the outcome says. Declined and never sent leave the authorization as it was."""
+    """Move the payment as the outcome says. Declined and never sent leave the authorization as it was.
+
+    A void that is declined because nothing is there any more has the gateway's word that the authorization is gone.
+    """
     match outcome:
         case Approved():
             _captured(draft, after) if after.kind is OperationKind.CAPTURE else _voided(draft, after)
@@ -39,16 +46,19 @@ def conclude_part(draft: Draft, before: Operation, after: Operation, outcome: Ou
         case Cancelled() if after.kind is OperationKind.VOID:
             _voided(draft, after)
             reply_with_payment(draft, before, after)
+        case Declined(code="already_voided") if after.kind is OperationKind.VOID:
+            _voided(draft, after)
+            reply_with_payment(draft, before, after)
         case Declined() | Cancelled():
             failure = failure_of(outcome)
-            draft.move(draft.payment.status, **_ENDED)
+            draft.move(draft.payment.status, **_ENDED, expires_at=_tried_again_at(draft, after))
             _record(draft, after, "DECLINED", "Declined by the gateway", failure.code)
             reply_with_problem(draft, before, after, "gateway_declined", failure, rules)
         case NotSent():
             failure = Failure(
                 "gateway_unreachable", "The gateway could not be reached; nothing changed.", retryable=True
             )
-            draft.move(draft.payment.status, **_ENDED)
+            draft.move(draft.payment.status, **_ENDED, expires_at=_tried_again_at(draft, after))
             _record(draft, after, "NOT_SENT", f"Not sent: {outcome.reason}", failure.code)
             reply_with_problem(draft, before, after, failure.code, failure, rules)
         case Pending() | ActionRequired():
@@ -71,6 +81,7 @@ def _captured(draft: Draft, operation: Operation) -> None:
         amount_captured_minor=captured,
         captured_at=now,
         completed_at=now if done else None,
+        expires_at=None if done else payment.expires_at,
     )
     draft.post(
         Movement.CAPTURED, gateway_account(operation.gateway), operation.amount_minor, operation.operation_id
@@ -85,11 +96,21 @@ def _voided(draft: Draft, operation: Operation) -> None:
     """Nothing captured: the payment is CANCELLED. Something captured: what was left is released, COMPLETED."""
     now = draft.found.now
     if draft.payment.amount_captured_minor:
-        draft.move(S.COMPLETED, **_ENDED, completed_at=now)
+        draft.move(S.COMPLETED, **_ENDED, expires_at=None, completed_at=now)
     else:
-        draft.move(S.CANCELLED, **_ENDED)
-    _record(draft, operation, "VOIDED", "The rest of the authorization was released")
-    draft.tell(reason="cancelled" if draft.payment.status is S.CANCELLED else None)
+        draft.move(S.CANCELLED, **_ENDED, expires_at=None)
+    reason = "authorization_expired" if operation.actor == EXPIRY else None
+    _record(draft, operation, "VOIDED", "The rest of the authorization was released", reason)
+    draft.tell(reason=reason or ("cancelled" if draft.payment.status is S.CANCELLED else None))
+
+
+def _tried_again_at(draft: Draft, operation: Operation) -> datetime | None:
+    """When an authorization whose end is near is to be voided again: where its gateway refused, later each time."""
+    until = draft.payment.expires_at
+    if operation.actor != EXPIRY or operation.kind is not OperationKind.VOID:
+        return until
+    tries = sum(o.kind is OperationKind.VOID and o.actor == EXPIRY for o in draft.found.operations)
+    return draft.found.now + min(AGAIN * (1 << min(max(tries - 1, 0), 11)), AGAIN_MAX)
 
 
 def _waiting(draft: Draft, operation: Operation, reason: ProcessingReason, described: str) -> None:

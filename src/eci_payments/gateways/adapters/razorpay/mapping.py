@@ -115,7 +115,7 @@ def payment_outcome(call: GatewayCall, payment: dict[str, Any]) -> Inquiry:
         case "authorized":
             return NeverSeen() if call.kind is CallKind.CAPTURE else Pending(reference)
         case "created":
-            return Pending(reference)
+            return Pending(reference, may_await_customer=True)
         case "failed":
             return declined(payment.get("error_reason"), reference)
         case _:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from eci_payments.gateways.contract import GatewayCall, Inquiry, Outcome
     from eci_payments.gateways.hooks import GatewayEvent
 
+AUTHORIZATION_VALID_S = 7 * 86_400.0
 METHODS = frozenset(PaymentMethod) - {PaymentMethod.COD}
 FAULT_HEADER = "X-Sandbox-Fault"
 
@@ -51,6 +52,7 @@ class SandboxGateway:
                 multiple_capture=True,
                 inquiry_by_key=True,
                 never_seen_after_s=timeout_s * 1.5 if never_seen_after_s is None else never_seen_after_s,
+                authorization_valid_s=dict.fromkeys(METHODS, AUTHORIZATION_VALID_S),
                 lists_instruments=True,
             )
         )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PAGES = "http://127.0.0.1:8087"
 """Where the customer's pages are when nobody says otherwise."""
+AUTHORIZATION_VALID_S = 7 * 86_400.0
+"""As the card networks have it for payments over the internet."""
 METHODS = frozenset(PaymentMethod) - {PaymentMethod.COD}
 
 
@@ -57,6 +59,7 @@ class SimulatorGateway:
                 multiple_capture=True,
                 inquiry_by_key=True,
                 never_seen_after_s=never_seen_after_s,
+                authorization_valid_s=dict.fromkeys(METHODS, AUTHORIZATION_VALID_S),
                 lists_instruments=True,
             )
         )

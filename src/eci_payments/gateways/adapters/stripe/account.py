@@ -51,6 +51,7 @@ CAPABILITIES = Capabilities(
     never_seen_after_s=120.0,
     key_window_s=23 * 3600.0,
     instrument_required=_CARDS,
+    authorization_valid_s=dict.fromkeys(_CARDS, 7 * 86_400.0),
 )
 
 
