@@ -22,10 +22,10 @@ KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
 """How often something is killed; `make chaos-kill` takes 50."""
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or Random().randrange(1, 2**31)
 CUSTOMERS = 8
-DRAIN_S = 60.0
+DRAIN_S = 180.0
 
 
-@pytest.mark.timeout(120 + KILLS * 8)
+@pytest.mark.timeout(300 + KILLS * 8)
 async def test_kills_under_load_lose_nothing_and_take_nothing_twice(installation: Installation):
     print(f"CHAOS_SEED={SEED}")
     random = Random(SEED)

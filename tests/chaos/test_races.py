@@ -20,11 +20,17 @@ BODY = {"order_id": "order-1", "user_id": 7, "amount": "100.00", "payment_method
 
 
 @pytest.fixture
+def patience() -> dict[str, float]:
+    """Nothing is killed here: long, so that on a busy machine no call is held back or given up."""
+    return {"GATEWAY_TIMEOUT_S": 10, "OPERATION_LEASE_S": 60}
+
+
+@pytest.fixture
 async def serves(installation: Installation) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Two `serve` processes over one database, as their clients."""
     limits = httpx.Limits(max_connections=None)
     clients = [
-        httpx.AsyncClient(base_url=installation.processes.serve()[1], timeout=20, limits=limits)
+        httpx.AsyncClient(base_url=installation.processes.serve()[1], timeout=60, limits=limits)
         for _ in range(2)
     ]
     yield clients
