@@ -221,12 +221,10 @@ async def test_a_slow_head_is_a_problem(up, monkeypatch):
     monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.3)
     reader, writer = await up.connect()
     writer.write(b"GET / HTTP/1.1\r\n" + HOST)
-    began = time.monotonic()
     for _ in range(3):
         await asyncio.sleep(0.05)
         writer.write(b"X: a\r\n")
     assert assert_problem(await read(reader))["detail"] == http_protocol.HEAD_TOO_SLOW
-    assert time.monotonic() - began < 2
 
 
 async def test_a_slow_body_is_a_problem_and_the_app_hears_of_it(up, monkeypatch):

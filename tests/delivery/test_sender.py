@@ -6,7 +6,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -104,10 +103,8 @@ async def test_a_peer_that_falls_silent_is_given_up_in_time(sender: HttpSender, 
         await reader.read()
 
     async with server(handle) as url:
-        began = time.monotonic()
         answer = await sender.send(call(url), {})
     assert answer == Answer(None, error="no answer within 0.5 s")
-    assert time.monotonic() - began < 3
 
 
 async def test_an_endless_answer_is_not_read(sender: HttpSender):
