@@ -21,6 +21,7 @@ from eci_payments.delivery.options import RelayOptions, Seams
 from eci_payments.delivery.peers import Peer, peer
 from eci_payments.delivery.relay import Relay
 from eci_payments.delivery.shapes import PeerName, Shape
+from eci_payments.domain.breaker import BreakerState
 from eci_payments.domain.money import InvalidMoney, currency
 from eci_payments.observability.metrics import Metrics
 from eci_payments.operations.engine import Engine
@@ -30,7 +31,7 @@ from eci_payments.recovery.approvals import ApprovalExpiry
 from eci_payments.recovery.expiry import PaymentExpiry
 from eci_payments.recovery.inbox import InboxWorker
 from eci_payments.recovery.loop import Loop
-from eci_payments.recovery.operations import OperationRecovery
+from eci_payments.recovery.operations import OperationRecovery, shares
 from eci_payments.settings import SettingsError
 from eci_payments.store.expiry import expire_keys
 from eci_payments.store.ids import Ids
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from eci_payments.gateways.accounts import Account
     from eci_payments.gateways.routing import Gateways
     from eci_payments.observability.metrics import BusinessSums
     from eci_payments.settings import Settings
@@ -106,11 +108,22 @@ def build(
         measured=partial(metrics.batch_written, LANE),
     )
     metrics.watch_queue(LANE, lambda: lane.depth)
+    for account in gateways.accounts():
+        _watch(metrics, account)
     watched = {} if reached is None else {"reached": reached}
     engine = Engine(
         database, lane, ids, gateways, _rules(settings, gateways), measured=metrics.gateway_call, **watched
     )
     return Service(settings, database, metrics, Payments(engine))
+
+
+def _watch(metrics: Metrics, account: Account) -> None:
+    guard = account.guard
+    metrics.watch_gateway(
+        account.name,
+        in_flight=lambda: guard.in_flight,
+        breaker_open=lambda: guard.breaker is not BreakerState.CLOSED,
+    )
 
 
 def _check_currency(code: str) -> None:
@@ -244,6 +257,15 @@ async def work(service: Service, stopping: asyncio.Event) -> None:
             group.create_task(loop.run(stopping))
 
 
+def recovery_loops(payments: Payments) -> list[Loop]:
+    """One for each gateway account, so that a slow one holds up no other's, and one for accounts that are gone."""
+    names = [account.name for account in payments.engine.gateways.accounts()]
+    return [
+        Loop(f"operations: {name}", OperationRecovery(payments, share).run_once, IDLE_S)
+        for name, share in shares(names).items()
+    ]
+
+
 def loops(service: Service) -> list[Loop]:
     """The worker's loops, but for the relay, which runs its own."""
     database, payments = service.database, service.payments
@@ -267,7 +289,7 @@ def loops(service: Service) -> list[Loop]:
 
     inbox = InboxWorker(payments, service.metrics.webhook_applied)
     return [
-        Loop("operations", OperationRecovery(payments).run_once, IDLE_S),
+        *recovery_loops(payments),
         Loop("inbox", inbox.run_once, IDLE_S),
         Loop("inbox_age", forget_events_once, KEY_EXPIRY_IDLE_S),
         Loop("expiry", PaymentExpiry(payments).run_once, IDLE_S),

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from eci_payments.domain.ids import MerchantId
-from eci_payments.gateways.accounts import Account, Narrow, narrowed, unchanged
+from eci_payments.gateways.accounts import Account, Limits, Narrow, narrowed, unchanged
 from eci_payments.gateways.adapters.razorpay.account import RazorpayGateway
 from eci_payments.gateways.adapters.sandbox.account import SandboxGateway
 from eci_payments.gateways.adapters.simulator.gateway import SimulatorGateway
@@ -22,6 +22,7 @@ from eci_payments.gateways.configured.entries import (
     StripeEntry,
 )
 from eci_payments.gateways.configured.reading import needed_secret, read, secret, wrong
+from eci_payments.gateways.guard import MOST_CALLS
 from eci_payments.gateways.routing import Gateways
 from eci_payments.settings import SettingsError
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+UNGUARDED = Limits(max_calls=MOST_CALLS, breaker_failures=0)
+"""For the simulator in this process: it cannot be away, and what looks like failure was asked for by an amount."""
 SIMULATOR_MARGIN_S = 1.0
 """The simulator begins a call before its caller's time-out or never: a second after the lease it has the last word."""
 
@@ -116,6 +119,16 @@ def _account(entry: Entry, place: str, shared: _Surroundings) -> Account:
         _gateway(entry, shared, narrow),
         merchants=None if entry.merchants is None else frozenset(map(MerchantId, entry.merchants)),
         webhook_secrets=_each(secret(entry, "webhook_secret", shared.folder)),
+        limits=_limits(entry),
+    )
+
+
+def _limits(entry: Entry) -> Limits:
+    usual = UNGUARDED if isinstance(entry, SimulatorEntry) else Limits()
+    return Limits(
+        usual.max_calls if entry.max_calls is None else entry.max_calls,
+        entry.max_wait_s,
+        usual.breaker_failures if entry.breaker_failures is None else entry.breaker_failures,
     )
 
 
@@ -180,7 +193,8 @@ def _simple_account(name: str, settings: Settings, challenge_url: str | None) ->
         "razorpay": settings.razorpay_webhook_secrets,
     }.get(name)
     secrets = _each(listed.get_secret_value() if listed else None)
-    return Account(_simple(name, settings, challenge_url), webhook_secrets=secrets)
+    limits = UNGUARDED if name in WITHOUT_MONEY else Limits()
+    return Account(_simple(name, settings, challenge_url), webhook_secrets=secrets, limits=limits)
 
 
 def _simple(name: str, settings: Settings, challenge_url: str | None) -> Gateway:

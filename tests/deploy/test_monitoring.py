@@ -38,6 +38,7 @@ def exported() -> dict[str, set[str]]:
     metrics.webhook_applied("simulator", "APPLIED")
     metrics.batch_written("payments", 3, 0.01)
     metrics.watch_queue("payments", lambda: 0)
+    metrics.watch_gateway("simulator", in_flight=lambda: 0, breaker_open=lambda: False)
     metrics.now_waiting(
         Waiting(
             [UnknownOutcomes("simulator", 1, 60.0)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -13,6 +13,7 @@ from eci_payments.domain.errors import Refusal
 from eci_payments.domain.ids import SINGLE_SHOP, OrderId, PaymentId, UserId
 from eci_payments.domain.keys import KeyClaim, KeyName
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.gateways.accounts import Account
 from eci_payments.gateways.routing import Gateways
 from eci_payments.operations.commands import Caller, Charge
 from eci_payments.operations.engine import Engine
@@ -27,7 +28,7 @@ from eci_payments.store.reads import PaymentView, find_payment
 from eci_payments.store.session import Database, run
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
 
     from eci_payments.domain.change import Answer
     from support.gateway import ScriptedGateway
@@ -186,22 +187,24 @@ GROUP BY p.transaction_id, e.currency
 
 def open_house(
     url: str,
-    gateway: ScriptedGateway,
+    gateway: ScriptedGateway | Account,
     *,
     seed: int = 1,
     batch_max: int = 64,
     queue_max: int = 1000,
     pool_size: int = 8,
+    others: Sequence[Account | ScriptedGateway] = (),
     **rules: Any,
 ) -> House:
     """A process over this database. ``rules`` replace the defaults, which wait for nothing long."""
+    first = cast("ScriptedGateway", gateway.gateway) if isinstance(gateway, Account) else gateway
     database = Database(url, pool_size=pool_size)
     ids = Ids(database, random.Random(seed).randbytes)
     lane = Lane(database, ids, batch_max=batch_max, queue_max=queue_max, key_window_h=24)
     chosen = Rules(**({"key_wait_s": 0.5} | rules))
     watch = Watch()
-    engine = Engine(database, lane, ids, Gateways([gateway]), chosen, reached=watch)
-    return House(database, lane, Payments(engine), gateway, watch)
+    engine = Engine(database, lane, ids, Gateways([gateway, *others]), chosen, reached=watch)
+    return House(database, lane, Payments(engine), first, watch)
 
 
 def caller(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from eci_payments.delivery import peers
 from eci_payments.delivery.attempt import conclusion, parked
 from eci_payments.delivery.backoff import retry_after_s
-from eci_payments.delivery.breaker import Breaker, BreakerState, blames_peer
+from eci_payments.delivery.blame import blames_peer
 from eci_payments.delivery.headers import headers
 from eci_payments.delivery.pause import Pause
+from eci_payments.domain.breaker import Breaker, BreakerState
 from eci_payments.observability.spans import client_call, going_on
 from eci_payments.store.deliveries import DeliveryState
 from eci_payments.store.delivery_claims import claim, count_as_tried, park_overdue

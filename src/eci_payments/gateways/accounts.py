@@ -4,23 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from eci_payments.domain.ids import MerchantId
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.gateways.contract import Capabilities, Gateway
+from eci_payments.gateways.guard import BREAKER_FAILURES, MAX_CALLS, MAX_WAIT_S, Guard
 
 Narrow = Callable[[Capabilities], Capabilities]
 """What an account's owner makes of what its adapter can do: never more."""
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How an account is called: at most so many at once, each waiting so long for its turn, and its breaker."""
+
+    max_calls: int = MAX_CALLS
+    max_wait_s: float = MAX_WAIT_S
+    breaker_failures: int = BREAKER_FAILURES
+
+    def guard(self, name: str) -> Guard:
+        """A guard with these limits."""
+        return Guard(
+            name,
+            max_calls=self.max_calls,
+            max_wait_s=self.max_wait_s,
+            breaker_failures=self.breaker_failures,
+        )
+
+
+@dataclass(frozen=True)
 class Account:
-    """One account of this installation. ``merchants`` None: every merchant's payments may go through it."""
+    """One account of this installation. ``merchants`` None: every merchant's payments may go through it.
+
+    ``limits`` None: it is called as often as the process can.
+    """
 
     gateway: Gateway
     merchants: frozenset[MerchantId] | None = None
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     """What its webhooks are signed with; two while one replaces the other. Empty: none are believed."""
+    limits: Limits | None = None
+
+    @cached_property
+    def guard(self) -> Guard:
+        """Its bulkhead and breaker in this process."""
+        return self.limits.guard(self.name) if self.limits else Guard(self.name)
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eci_payments.gateways.contract import Gateway
+    from eci_payments.gateways.guard import Guard
     from eci_payments.gateways.rules import Rule, Wanted
 
 
@@ -75,6 +76,10 @@ class Gateways:
     def account(self, name: str) -> Account | None:
         """The account of this name, and whose it is; None when the installation has none."""
         return self._accounts.get(name)
+
+    def guard(self, name: str) -> Guard:
+        """The bulkhead and breaker of an account that there is."""
+        return self._accounts[name].guard
 
     def webhook_secrets(self, name: str) -> tuple[str, ...]:
         """What this account's webhooks are signed with; empty: none are believed."""

@@ -13,14 +13,15 @@ import httpx
 import msgspec
 
 from eci_payments.gateways.contract import NotSent, Unknown
+from eci_payments.gateways.guard import MOST_CALLS
 from eci_payments.observability.spans import client_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-MAX_CONNECTIONS = 64
-"""The bulkhead: one slow gateway holds at most so many connections and the calls that wait on them."""
+MAX_CONNECTIONS = 2 * MOST_CALLS
+"""Never the bound: each account has connections of its own, and its guard lets fewer calls through."""
 MAX_ANSWER_BYTES = 1_000_000
 """A gateway's answer is a few kilobytes; one that is larger is not read."""
 
@@ -48,7 +49,7 @@ class Transport:
             base_url=base_url.rstrip("/"),
             headers=dict(headers),
             auth=auth,
-            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, 3.0)),
+            timeout=httpx.Timeout(timeout_s, connect=min(timeout_s / 2, 3.0)),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
             follow_redirects=False,
             trust_env=False,

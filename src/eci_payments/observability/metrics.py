@@ -54,6 +54,15 @@ class Metrics:
             registry, "gateway_calls", "Calls to gateways", "gateway", "call", "outcome"
         )
         self._gateway_s = _seconds(registry, "gateway_call", CALL_BUCKETS_S, "gateway", "call")
+        self._in_flight = Gauge(
+            "gateway_calls_in_flight", "Calls to gateways under way", ("gateway",), registry=registry
+        )
+        self._breaker = Gauge(
+            "gateway_breaker_open",
+            "1 while a gateway's circuit breaker lets nothing or only a probe through",
+            ("gateway",),
+            registry=registry,
+        )
         self._webhooks = _counter(registry, "gateway_webhooks", "Webhooks that came in", "gateway", "result")
         self._inbox = _counter(registry, "inbox_events", "Webhooks worked off", "gateway", "state")
         self._peer_calls = _counter(registry, "peer_calls", "Deliveries tried", "peer", "state")
@@ -66,6 +75,13 @@ class Metrics:
         self._depth = Gauge(
             "writer_queue_units", "Units that wait for a commit", ("lane",), registry=registry
         )
+
+    def watch_gateway(
+        self, gateway: str, *, in_flight: Callable[[], int], breaker_open: Callable[[], bool]
+    ) -> None:
+        """Ask for the calls under way at this account, and for its breaker, whenever somebody asks us."""
+        self._in_flight.labels(gateway).set_function(in_flight)
+        self._breaker.labels(gateway).set_function(breaker_open)
 
     def request_ended(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request was answered, or broke off (status 0). ``route`` is a template."""

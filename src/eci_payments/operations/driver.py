@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eci_payments.domain.change import Answer
 from eci_payments.domain.errors import BrokenInvariant, Refusal, RefusalCode
 from eci_payments.observability.spans import span
+from eci_payments.operations.route import MOST_OTHERS
 from eci_payments.operations.steps import Begin
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 MAX_BEGINS = 8
 """A repeat that finds its key given back again and again, and others quicker each time, is stopped after so many."""
-MAX_STEPS = 2 * MAX_BEGINS + 8
-"""A repeat waits before it begins again; from the begin that succeeds to the answer there are at most six steps."""
+MAX_STEPS = 2 * MAX_BEGINS + 4 * (1 + MOST_OTHERS) + 8
+"""A repeat waits before it begins again; from the begin that succeeds to the answer there are at most six steps, and
+four more for each gateway that a charge goes on to."""
 
 
 async def drive(engine: Engine, step: Step | Answer) -> Answer:

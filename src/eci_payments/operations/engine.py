@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from eci_payments.gateways.contract import NotSent, Unknown
 from eci_payments.gateways.echo import without_card_data
+from eci_payments.gateways.guard import Turned
 from eci_payments.observability.spans import innermost
 from eci_payments.store.lane import DatabaseAway
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+REFUSED = "Refused"
+"""The outcome, in the metrics, of a call that its account's guard did not let through."""
 CONCLUSION_TRIES_S = (0.1, 0.3, 1.0, 3.0)
 """The waits between tries to commit an outcome while the database is away; after them recovery learns it anew."""
 
@@ -57,30 +60,62 @@ class Engine:
     measured: Callable[[str, str, str, float], None] = field(default=_unmeasured)
 
     async def ask(
-        self, gateway: str, what: str, call: Coroutine[object, object, T], about: GatewayCall | None = None
+        self,
+        gateway: str,
+        what: str,
+        call: Coroutine[object, object, T],
+        about: GatewayCall | None = None,
+        *,
+        timeout_s: float | None = None,
+        send_before: float | None = None,
     ) -> T | NotSent | Unknown:
-        """One gateway call, bounded in time; whatever goes wrong on the way is an unknown outcome.
+        """One gateway call, bounded in time and by its account's guard.
+
+        What the guard does not let through was not sent; whatever goes wrong on the way is an unknown outcome.
+        ``send_before``, on the event loop's clock, bounds the wait for a place; ``timeout_s`` None: as the rules say.
 
         What the gateway repeats of a card that the call is ``about`` ends here: nothing further in sees it.
         """
         loop = asyncio.get_running_loop()
-        begun = loop.time()
+        begun, guard = loop.time(), self.gateways.guard(gateway)
         try:
-            said = await asyncio.wait_for(call, self.rules.gateway_timeout_s)
-            outcome: T | NotSent | Unknown = said if about is None else without_card_data(said, about)
+            taken = await guard.enter(what, None if send_before is None else send_before - begun)
+        except BaseException:
+            call.close()
+            raise
+        if isinstance(taken, Turned):
+            call.close()
+            self._told(gateway, what, REFUSED, loop.time() - begun, failed=True)
+            return NotSent(taken.reason)
+        outcome: T | NotSent | Unknown | None = None
+        try:
+            said = await self._answered(gateway, what, call, timeout_s or self.rules.gateway_timeout_s)
+            outcome = said if about is None else without_card_data(said, about)
+        finally:
+            failed = isinstance(outcome, NotSent | Unknown)
+            guard.leave(taken, well=None if outcome is None else not failed)
+        self._told(gateway, what, type(outcome).__name__, loop.time() - begun, failed=failed)
+        return outcome
+
+    @staticmethod
+    async def _answered(
+        gateway: str, what: str, call: Coroutine[object, object, T], timeout_s: float
+    ) -> T | Unknown:
+        try:
+            return await asyncio.wait_for(call, timeout_s)
         except TimeoutError:
-            outcome = Unknown(f"no answer within {self.rules.gateway_timeout_s:g} s")
+            return Unknown(f"no answer within {timeout_s:g} s")
         except Exception as error:  # noqa: BLE001 - whatever it is, the gateway may have done it
             failed = {"error": type(error).__name__, "at": _place_of(error)}  # its words may be the gateway's
             log.error("gateway adapter failed", extra={"gateway": gateway, "call": what} | failed)  # noqa: TRY400
-            outcome = Unknown(f"the adapter failed: {type(error).__name__}")
-        name = type(outcome).__name__
-        self.measured(gateway, what, name, loop.time() - begun)
+            return Unknown(f"the adapter failed: {type(error).__name__}")
+
+    def _told(self, gateway: str, what: str, outcome: str, seconds: float, *, failed: bool) -> None:
+        self.measured(gateway, what, outcome, seconds)
         told = innermost()
-        told.tell(gateway=gateway, call=what, outcome=name)
-        if isinstance(outcome, Unknown | NotSent):
-            told.fail(name)
-        return outcome
+        told.tell(gateway=gateway, call=what, outcome=outcome)
+        if failed:
+            told.fail(outcome)
 
     async def submit_surely(self, unit: Unit) -> Change | KeyTaken:
         """Have an outcome written, over a short absence of the database. Raises DatabaseAway after a longer one."""

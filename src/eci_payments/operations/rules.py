@@ -59,6 +59,11 @@ class Rules:
             return None
         return timedelta(seconds=max(valid_s - self.authorization_margin_min * 60, valid_s / 2))
 
+    @property
+    def failover_within_s(self) -> float:
+        """After so long another gateway is not asked any more: its answer must still reach who waits for it."""
+        return self.gateway_timeout_s * 2 / 3
+
     def inquiry_delay(self, inquiries: int) -> timedelta:
         """The wait before the next inquiry: 1 s, doubling to at most 5 minutes."""
         return timedelta(seconds=min(2.0 ** min(inquiries, 9), 300.0))

@@ -18,6 +18,7 @@ from eci_payments.operations import approval, cancel, capture, charge, cod, refu
 from eci_payments.operations.driver import drive
 from eci_payments.operations.limits import MerchantLimits
 from eci_payments.operations.offers import Offers
+from eci_payments.operations.route import NO_ROUTE, Route, route_of
 from eci_payments.operations.steps import Begin, Inquire
 from eci_payments.store.approvals import find_approval
 from eci_payments.store.reads import find_payment
@@ -65,15 +66,16 @@ class Payments:
         self._refuse_instrument(command.method, command.instrument)
         if command.method is PaymentMethod.COD:
             return await self._create(caller, command)
-        gateway = self._gateway(caller, command.method, command, command.instrument)
+        route = self._route(caller, command.method, command, command.instrument)
         rules = self.engine.rules
         return await self._begin(
             caller,
-            lambda found, operation_id: charge.begin_charge(
-                found, caller, command, operation_id, gateway.name, rules
+            lambda found, operation_id: route.open(
+                charge.begin_charge(found, caller, command, operation_id, route.first, rules)
             ),
             order_id=command.order_id,
             instrument=command.instrument,
+            others=route.others,
         )
 
     async def create(self, caller: Caller, command: Create) -> Answer:
@@ -101,19 +103,17 @@ class Payments:
         self._refuse_instrument(method, command.instrument)
         if payment.status is PaymentStatus.PENDING:
             charge.refuse_cash(method, payment.payment_id)
-        name = (
-            ""
-            if method is PaymentMethod.COD
-            else self._gateway(caller, method, payment, command.instrument).name
-        )
+        is_cash = method is PaymentMethod.COD
+        route = NO_ROUTE if is_cash else self._route(caller, method, payment, command.instrument)
         rules = self.engine.rules
         return await self._begin(
             caller,
-            lambda found, operation_id: charge.begin_confirm(
-                found, caller, command, operation_id, name, rules
+            lambda found, operation_id: route.open(
+                charge.begin_confirm(found, caller, command, operation_id, route.first, rules)
             ),
             payment_id=command.payment_id,
             instrument=command.instrument,
+            others=route.others,
         )
 
     async def _continue(self, caller: Caller, command: Confirm, view: PaymentView) -> Answer:
@@ -280,6 +280,7 @@ class Payments:
         order_id: OrderId | None = None,
         payment_id: PaymentId | None = None,
         instrument: Instrument | None = None,
+        others: tuple[str, ...] = (),
     ) -> Answer:
         operation_id = await self.engine.ids.new_operation()
         unit = Unit(
@@ -290,7 +291,7 @@ class Payments:
             claim=caller.claim,
             operation_id=operation_id,
         )
-        return await self._drive(Begin(caller, unit, instrument))
+        return await self._drive(Begin(caller, unit, instrument, others))
 
     async def _drive(self, step: Step) -> Answer:
         task = asyncio.create_task(drive(self.engine, step))
@@ -329,9 +330,9 @@ class Payments:
                 errors=(FieldError("payment_details", f"does not fit {method}"),),
             )
 
-    def _gateway(
+    def _route(
         self, caller: Caller, method: PaymentMethod, what: Charge | Payment, instrument: Instrument | None
-    ) -> Gateway:
+    ) -> Route:
         wanted = Wanted(
             merchant_id=caller.merchant_id,
             method=method,
@@ -339,7 +340,7 @@ class Payments:
             amount_minor=what.amount_minor,
             instrument=instrument,
         )
-        return self.engine.gateways.choose(wanted)[0]
+        return route_of(self.engine.gateways, wanted)
 
     async def _gateway_of(self, caller: Caller, payment_id: PaymentId) -> Gateway | None:
         view = await self._view(caller, payment_id)

@@ -2,6 +2,7 @@
 
     Begin ──▶ Prepare ──▶ Bind ──▶ Call           a charge at a gateway that is asked by its own id
     Begin ──▶ Call ──▶ Conclude ──▶ answer        a caller's request
+                └──▶ Reroute ──▶ Prepare or Call  a charge that was certainly not sent, at the next gateway
       │                    ▲
       ├──▶ Await ──▶ answer│                      a repeat of one
       └──▶ answer          │                      one that needs no gateway
@@ -24,6 +25,7 @@ from eci_payments.gateways.contract import NeverSeen, NotSent, Outcome, Prepared
 from eci_payments.operations import waiting
 from eci_payments.operations.calls import call_of
 from eci_payments.operations.conclude import NOT_RECEIVED, Source, bind, conclude
+from eci_payments.operations.reroute import Rerouting
 from eci_payments.store.units import KeyTaken, Unit
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Begin:
     caller: Caller
     unit: Unit
     instrument: Instrument | None = field(default=None, repr=False)
+    others: tuple[str, ...] = ()
+    """Gateway accounts that are asked in their order while it is certain that nothing was sent."""
 
     async def run(self, engine: Engine) -> Step | Answer:
         """The gateway's turn, the answer when none is needed, or waiting for who had the key first."""
@@ -54,12 +58,47 @@ class Begin:
         if result.answer is not None:
             return result.answer
         operation = begun(result)
-        call = call_of(result.payment, operation, self.instrument)
-        send_before = started_at + engine.rules.lease_s - engine.rules.gateway_timeout_s
-        if must_prepare(engine, operation):
-            return Prepare(self.caller, operation, call, send_before)
+        elsewhere = Elsewhere(self.others, started_at + engine.rules.failover_within_s)
         made = result if result.before is None else None
-        return Call(self.caller, operation, call, Source.CALL, send_before, made)
+        call = call_of(result.payment, operation, self.instrument)
+        return sending(engine, self.caller, operation, call, started_at, elsewhere, made)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Where else a charge may be tried, and until when (the event loop's clock) another try may begin."""
+
+    accounts: tuple[str, ...] = ()
+    until: float = 0.0
+
+    def after(self, engine: Engine, outcome: object) -> str | None:
+        """The account to be asked next: only after it is certain that nothing was sent, and in time."""
+        if not isinstance(outcome, NotSent) or asyncio.get_running_loop().time() > self.until:
+            return None
+        return next((name for name in self.accounts if engine.gateways.guard(name).admits), None)
+
+    def beyond(self, account: str) -> Elsewhere:
+        """What is left when this account is asked."""
+        return replace(self, accounts=self.accounts[self.accounts.index(account) + 1 :])
+
+
+NOWHERE = Elsewhere()
+
+
+def sending(
+    engine: Engine,
+    caller: Caller,
+    operation: Operation,
+    call: GatewayCall,
+    started_at: float,
+    elsewhere: Elsewhere,
+    made: Change | None,
+) -> Step:
+    """The gateway's turn, after the operation was committed; ``started_at`` is when that was begun."""
+    send_before = started_at + engine.rules.lease_s - engine.rules.gateway_timeout_s
+    if must_prepare(engine, operation):
+        return Prepare(caller, operation, call, send_before, elsewhere)
+    return Call(caller, operation, call, Source.CALL, send_before, made, elsewhere)
 
 
 def begun(change: Change) -> Operation:
@@ -84,14 +123,25 @@ class Prepare:
     operation: Operation
     call: GatewayCall
     send_before: float
+    elsewhere: Elsewhere = NOWHERE
 
     async def run(self, engine: Engine) -> Step | Answer:
-        """Its id to be committed; without one nothing can have moved, so that anything unknown counts as not sent."""
+        """Its id to be committed; without one nothing can have moved, so that anything unknown counts as not sent.
+
+        Where another gateway could be asked, this one has half of the time.
+        """
         gateway = cast("PreparingGateway", engine.gateways.named(self.operation.gateway))
-        prepared = await engine.ask(gateway.name, self.name, gateway.prepare(self.call), self.call)
+        timeout_s = engine.rules.gateway_timeout_s / (2 if self.elsewhere.accounts else 1)
+        prepared = await engine.ask(
+            gateway.name, self.name, gateway.prepare(self.call), self.call, timeout_s=timeout_s
+        )
         if isinstance(prepared, Prepared):
-            return Bind(self.caller, self.operation, self.call, prepared.reference, self.send_before)
+            reference = prepared.reference
+            return Bind(self.caller, self.operation, self.call, reference, self.send_before, self.elsewhere)
         outcome = NotSent(f"not prepared: {prepared.reason}") if isinstance(prepared, Unknown) else prepared
+        following = self.elsewhere.after(engine, outcome)
+        if following is not None and isinstance(outcome, NotSent):
+            return Reroute(self.caller, self.operation, self.call, outcome, following, self.elsewhere)
         return Conclude(self.caller, self.operation, outcome, Source.CALL)
 
 
@@ -105,6 +155,7 @@ class Bind:
     call: GatewayCall
     reference: str
     send_before: float
+    elsewhere: Elsewhere = NOWHERE
 
     async def run(self, engine: Engine) -> Step | Answer:
         """The call itself; or how it stands, when recovery has taken the operation over meanwhile."""
@@ -119,7 +170,7 @@ class Bind:
         if isinstance(change, KeyTaken) or not change.operations:
             return await waiting.result_of_another(engine, operation)
         call = replace(self.call, reference=self.reference)
-        return Call(self.caller, bound, call, Source.CALL, self.send_before)
+        return Call(self.caller, bound, call, Source.CALL, self.send_before, elsewhere=self.elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +189,15 @@ class Call:
     send_before: float
     made: Change | None = None
     """The change that made the payment, if its commit was the step before."""
+    elsewhere: Elsewhere = NOWHERE
 
     async def run(self, engine: Engine) -> Step | Answer:
-        """The conclusion, with whatever outcome there was."""
-        return Conclude(self.caller, self.operation, await self._perform(engine), self.source, self.made)
+        """The conclusion, with whatever outcome there was; or the next gateway, if certainly nothing was sent."""
+        outcome = await self._perform(engine)
+        following = self.elsewhere.after(engine, outcome)
+        if following is not None and isinstance(outcome, NotSent):
+            return Reroute(self.caller, self.operation, self.call, outcome, following, self.elsewhere)
+        return Conclude(self.caller, self.operation, outcome, self.source, self.made)
 
     async def _perform(self, engine: Engine) -> Outcome:
         if asyncio.get_running_loop().time() > self.send_before:
@@ -149,7 +205,48 @@ class Call:
         gateway = engine.gateways.named(self.operation.gateway)
         if gateway is None:
             return NotSent(f"the gateway account {self.operation.gateway!r} is not configured")
-        return await engine.ask(gateway.name, self.call.kind, gateway.perform(self.call), self.call)
+        return await engine.ask(
+            gateway.name, self.call.kind, gateway.perform(self.call), self.call, send_before=self.send_before
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reroute:
+    """One commit: the charge concluded as never sent at one gateway, and begun under a new key at the next.
+
+    The payment is in flight before and after, and names the one operation that is open. A crash on either side of the
+    commit leaves one operation for recovery, at the one gateway that may have been asked.
+    """
+
+    name: ClassVar[str] = "reroute"
+    caller: Caller
+    operation: Operation
+    call: GatewayCall
+    outcome: NotSent
+    account: str
+    elsewhere: Elsewhere
+
+    async def run(self, engine: Engine) -> Step | Answer:
+        """The next gateway's turn; an answer where the operation is not ours any more, or may not be followed."""
+        started_at = asyncio.get_running_loop().time()
+        first = self.operation
+        rerouting = Rerouting(first, self.outcome, self.account, await engine.ids.new_operation())
+        unit = Unit(
+            first.merchant_id,
+            lambda found: rerouting.decide(found, self.caller, engine.rules),
+            payment_id=first.payment_id,
+        )
+        change = await engine.submit_surely(unit)
+        if isinstance(change, KeyTaken):
+            raise BrokenInvariant("a failover claims no key")
+        if change.answer is not None:
+            return change.answer
+        second = rerouting.begun
+        if second is None:
+            return await waiting.result_of_another(engine, first)
+        call = call_of(change.payment, second, self.call.instrument)
+        left = self.elsewhere.beyond(self.account)
+        return sending(engine, self.caller, second, call, started_at, left, None)
 
 
 _ACKNOWLEDGED = frozenset({OperationState.PENDING, OperationState.REQUIRES_ACTION})
@@ -277,5 +374,5 @@ class Await:
         return self.first if answer is None else answer
 
 
-Step = Begin | Prepare | Bind | Call | Inquire | Conclude | Await
-STEPS: tuple[type[Step], ...] = (Begin, Prepare, Bind, Call, Inquire, Conclude, Await)
+Step = Begin | Prepare | Bind | Call | Reroute | Inquire | Conclude | Await
+STEPS: tuple[type[Step], ...] = (Begin, Prepare, Bind, Call, Reroute, Inquire, Conclude, Await)

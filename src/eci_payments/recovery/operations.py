@@ -12,10 +12,10 @@ from eci_payments.domain.errors import Refusal
 from eci_payments.observability.context import trace
 from eci_payments.observability.spans import going_on
 from eci_payments.operations.commands import Caller
-from eci_payments.store.leases import claim_due
+from eci_payments.store.leases import Share, claim_due
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from eci_payments.domain.operation import Operation
     from eci_payments.operations.service import Payments
@@ -35,6 +35,8 @@ class OperationRecovery:
     """Claims what is due and resumes it. Any number may run side by side: a claim raises the lease epoch."""
 
     payments: Payments
+    share: Share = field(default_factory=Share)
+    """Whose operations: a gateway that lets us wait holds up only its own."""
     gates: defaultdict[str, asyncio.Semaphore] = field(
         default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(PER_GATEWAY))
     )
@@ -45,7 +47,7 @@ class OperationRecovery:
         engine.reached("before claim")
         claimed_at = asyncio.get_running_loop().time()
         async with engine.database.write() as session:
-            claimed = await claim_due(session, limit=BATCH, lease_s=engine.rules.lease_s)
+            claimed = await claim_due(session, limit=BATCH, lease_s=engine.rules.lease_s, share=self.share)
         engine.reached("after claim")
         send_before = claimed_at + engine.rules.lease_s - engine.rules.gateway_timeout_s
         await asyncio.gather(*(self._resume(operation, send_before) for operation in claimed))
@@ -81,6 +83,12 @@ class OperationRecovery:
             ),
             {"operation_id": operation.operation_id, "payment_id": operation.payment_id},
         )
+
+
+def shares(accounts: Sequence[str]) -> dict[str, Share]:
+    """One share for each account by its name, and one for whatever is left of accounts that are gone."""
+    each = {name: Share((name,), others=False) for name in accounts}
+    return each | {"accounts that are gone": Share(tuple(accounts))}
 
 
 async def quietly(work: Callable[[], Awaitable[object]], about: dict[str, object]) -> bool:

@@ -260,6 +260,20 @@ async def apply(session: WriteSession, changes: Sequence[Change]) -> None:
     guard that does not hold is a broken invariant: raises BrokenInvariant, and the transaction rolls back.
     """
     found = [(part, rows) for part in _PARTS if (rows := part.rows(changes))]
+    follows = any(_ends_and_begins(change) for change in changes)
+    ended = [each for each in found if follows and each[0].name == "operations"]
+    await _write(session, ended)
+    await _write(session, [each for each in found if each not in ended])
+    await _release_keys(session, changes)
+
+
+def _ends_and_begins(change: Change) -> bool:
+    """Whether it ends one operation and begins another: a payment has one open charge at a time, in this order."""
+    return len({write.expected_epoch is None for write in change.operations}) > 1
+
+
+async def _write(session: WriteSession, found: Sequence[tuple[_Part, list[Any]]]) -> None:
+    """These parts in one statement, whose guards must all hold."""
     if found:
         values = [column for part, rows in found for column in part.recordset.values(rows)]
         (landed,) = await run(session, _statement(tuple(part.name for part, _ in found)), *values)
@@ -269,7 +283,6 @@ async def apply(session: WriteSession, changes: Sequence[Change]) -> None:
                     landed._mapping[part.name] == len(rows),  # noqa: SLF001 - SQLAlchemy's public name for it
                     f"{part.name}: a guard refused a write",
                 )
-    await _release_keys(session, changes)
 
 
 async def _release_keys(session: WriteSession, changes: Sequence[Change]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.gateways.guard import MAX_WAIT_S, MOST_CALLS
 
 MAX_ACCOUNTS = 32
 MAX_RULES = 200
@@ -44,6 +45,9 @@ class AccountEntry(
     merchants: Merchants | None = None
     methods: Methods | None = None
     currencies: Currencies | None = None
+    max_calls: Annotated[int, Meta(ge=1, le=MOST_CALLS)] | None = None
+    max_wait_s: Annotated[float, Meta(ge=0, le=5)] = MAX_WAIT_S
+    breaker_failures: Annotated[int, Meta(ge=0, le=1000)] | None = None
     never_seen_after_s: Annotated[float, Meta(gt=0, le=86_400)] | None = None
     webhook_secret_file: Reference | None = None
     webhook_secret_env: Reference | None = None

@@ -1,4 +1,4 @@
-"""A circuit breaker: a peer that does not answer is left alone for a while. Pure over an injected clock."""
+"""A circuit breaker: who does not answer is left alone for a while. Pure over an injected clock."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FAILURES_TO_OPEN = 5
 """In a row: one lost connection is no outage, and five tries cost a healthy queue nothing."""
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 30.0
-"""How long a peer is left alone after it failed a probe; a peer that comes back is noticed within this time."""
+"""How long it is left alone after it failed a probe; one that comes back is noticed within this time."""
 
 
 class BreakerState(StrEnum):
-    """CLOSED: everything passes. OPEN: nothing does. HALF_OPEN: one delivery at a time finds out."""
+    """CLOSED: everything passes. OPEN: nothing does. HALF_OPEN: one call at a time finds out."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -24,10 +24,14 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """One peer's breaker in one process. ``clock`` gives seconds that only ever grow."""
+    """One peer's or gateway's breaker in one process.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    ``clock`` gives seconds that only ever grow; ``failures_to_open`` in a row open it.
+    """
+
+    def __init__(self, clock: Callable[[], float], failures_to_open: int = FAILURES_TO_OPEN) -> None:
         self._clock = clock
+        self._failures_to_open = failures_to_open
         self._failures = 0
         self._pause_s = FIRST_PAUSE_S
         self._open_until: float | None = None
@@ -40,7 +44,7 @@ class Breaker:
         return BreakerState.OPEN if self._clock() < self._open_until else BreakerState.HALF_OPEN
 
     def allowance(self, free: int, in_flight: int) -> int:
-        """How many deliveries may start now, when ``free`` places are left beside ``in_flight``."""
+        """How many calls may start now, when ``free`` places are left beside ``in_flight``."""
         match self.state:
             case BreakerState.CLOSED:
                 return free
@@ -54,30 +58,21 @@ class Breaker:
         return max((self._open_until or 0.0) - self._clock(), 0.0)
 
     def succeeded(self) -> None:
-        """The peer answered, whatever it said: it is there."""
+        """It answered, whatever it said: it is there."""
         self._failures = 0
         self._pause_s = FIRST_PAUSE_S
         self._open_until = None
 
     def failed(self, retry_after_s: float | None = None) -> None:
-        """The peer could not be reached or is not well; ``retry_after_s`` is its own wish, kept within our bound.
+        """It could not be reached or is not well; ``retry_after_s`` is its own wish, kept within our bound.
 
-        Late failures of deliveries that were on their way when it opened do not lengthen the pause.
+        Late failures of calls that were on their way when it opened do not lengthen the pause.
         """
         self._failures += 1
         state = self.state
-        if state is BreakerState.OPEN or self._failures < FAILURES_TO_OPEN:
+        if state is BreakerState.OPEN or self._failures < self._failures_to_open:
             return
         if state is BreakerState.HALF_OPEN:
             self._pause_s = min(self._pause_s * 2, MAX_PAUSE_S)
         wish_s = min(retry_after_s or 0.0, MAX_PAUSE_S)
         self._open_until = self._clock() + max(self._pause_s, wish_s)
-
-
-def blames_peer(status: int | None) -> bool:
-    """Whether this answer speaks of the peer rather than of one delivery: none at all, 429 and 5xx."""
-    return status is None or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
-
-
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500

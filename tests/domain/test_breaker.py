@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from eci_payments.delivery.breaker import (
+from eci_payments.delivery.blame import blames_peer
+from eci_payments.domain.breaker import (
     FAILURES_TO_OPEN,
     FIRST_PAUSE_S,
     MAX_PAUSE_S,
     Breaker,
     BreakerState,
-    blames_peer,
 )
 
 
