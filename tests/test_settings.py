@@ -118,6 +118,12 @@ WRONG = [
     ("LOG_LEVEL", "LOUD"),
     ("PUBLIC_URL", "ftp://x"),
     ("DATA_DIR", "a\0b"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "a=1,hunter2"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "a b=hunter2"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "a=hunter2;path=/"),
+    ("OTEL_TRACES_SAMPLER_ARG", "1.1"),
 ]
 
 

@@ -6,12 +6,14 @@ import logging
 from contextlib import closing, contextmanager
 
 import pytest
+from opentelemetry.util.re import parse_env_headers
 
 from eci_payments import __version__
 from eci_payments.observability import spans
 from eci_payments.observability.otlp import Collector, Seldom
 from eci_payments.observability.spans import client_call, going_on, span
 from eci_payments.observability.tracing import tracing
+from eci_payments.settings import load
 from support.waiting import until
 from tracing.collector import collecting
 
@@ -67,6 +69,18 @@ def test_a_span_arrives_as_it_was(collected):
     )
     assert len(str(told["service.instance.id"])) == 36
     assert (collected.headers[0]["api-key"], collected.headers[0]["x"]) == ("a b", "1")
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["api-key=a%20b", "authorization=Basic dTpw=,x-team=1", "a=1 , b=2", "x=!#$&'()*+-./:<=>?@[]^_`{|}~"],
+)
+def test_headers_that_the_settings_take_are_those_that_the_sdk_takes(given, caplog):
+    settings = load({"OTEL_EXPORTER_OTLP_HEADERS": given})
+    assert settings.otel_exporter_otlp_headers
+    parsed = parse_env_headers(settings.otel_exporter_otlp_headers.get_secret_value(), liberal=True)
+    assert len(parsed) == given.count(",") + 1
+    assert caplog.text == ""
 
 
 def test_a_trace_that_begins_here_has_no_parent(collected):

@@ -119,6 +119,7 @@ class Courier:
             began = self._clock()
             ended = await self._tried(claimed, lease_ends)
             if ended is None:
+                span.forget()
                 return
             if span:
                 _describe(span, ended)

@@ -104,7 +104,7 @@ class Settings:
         "Traces",
     )
     otel_exporter_otlp_headers: SecretStr | None = setting(
-        optional(kinds.CREDENTIAL), "", "Headers for the collector: name=value, with commas between"
+        optional(kinds.HEADERS), "", "Headers for the collector, its key for instance"
     )
     otel_traces_sampler_arg: float = setting(
         kinds.number(0, 1),

@@ -31,6 +31,8 @@ _DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,4})?", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,15}", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _API_KEY = re.compile(r"eci_1_[A-Za-z0-9]{44,140}", re.ASCII)
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64} ?= ?[!#-+\--:<-\[\]-~ ]{1,4096}", re.ASCII)
+"""What OpenTelemetry's SDK takes in OTEL_EXPORTER_OTLP_HEADERS; it would log whatever else it finds there."""
 _MAX_TEXT = 256
 _CREDENTIAL_LENGTHS = range(8, 1025)
 _MOST_SECRETS = 4
@@ -149,6 +151,12 @@ def _read_credential(text: str) -> SecretStr:
     return SecretStr(text) if len(text) in _CREDENTIAL_LENGTHS and text.isprintable() else refuse()
 
 
+def _read_headers(text: str) -> SecretStr:
+    for part in _listed(text):
+        matching(_HEADER, part)
+    return SecretStr(text)
+
+
 def _http_address(text: str, *, path: bool = True) -> str:
     parts = urlsplit(matching(_ADDRESS, text))
     if not parts.hostname or parts.port == 0 or "@" in parts.netloc or parts.query or parts.fragment:
@@ -169,6 +177,9 @@ SECRETS: Kind[SecretStr] = Kind(
     _read_secrets, "32 to 1024 printable characters, or up to four such with commas between", secret=True
 )
 CREDENTIAL: Kind[SecretStr] = Kind(_read_credential, "8 to 1024 printable characters", secret=True)
+HEADERS: Kind[SecretStr] = Kind(
+    _read_headers, "headers like name=value, with commas between and values percent-encoded", secret=True
+)
 API_KEY: Kind[SecretStr] = Kind(
     lambda text: SecretStr(matching(_API_KEY, text)),
     "eci_1_ and 44 to 140 random characters of A-Z a-z 0-9, such as eci_1_$(openssl rand -hex 32)",
