@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import time
 
 import asyncpg
 import httpx
-from sqlalchemy import make_url
 
-from eci_payments.store.embedded.programs import clean_environment, program_path
+from support.postgres import postgres_program
 from support.processes import processes
 
 RECOVERED_WITHIN_S = 60
-
-
-def postgres(program: str, url: str, *arguments: str) -> None:
-    """One of PostgreSQL's programs on this database."""
-    parts = make_url(url)
-    environment = {
-        **clean_environment(),
-        "PGHOST": str(parts.query.get("host", parts.host)),
-        "PGPORT": str(parts.query.get("port", parts.port or 5432)),
-        "PGUSER": parts.username or "",
-        "PGPASSWORD": parts.password or "",
-        "PGDATABASE": parts.database or "",
-    }
-    subprocess.run([program_path(program), *arguments], env=environment, check=True)
 
 
 def charge(base: str, order: str, amount: str) -> httpx.Response:
@@ -57,11 +41,13 @@ def test_the_drill(tmp_path, database, new_database):
         server, base = before.serve()
         assert charge(base, "paid", "100").json()["status"] == "COMPLETED"
         assert charge(base, "unknown", "100.23").status_code == 202  # the gateway took it; nobody knows yet
-        postgres("pg_dump", database.admin_url, "--format=custom", f"--file={dump}")
+        postgres_program("pg_dump", database.admin_url, "--format=custom", f"--file={dump}")
         server.kill()
 
     restored = new_database(empty=True)
-    postgres("pg_restore", restored.admin_url, f"--dbname={restored.name}", "--exit-on-error", str(dump))
+    postgres_program(
+        "pg_restore", restored.admin_url, f"--dbname={restored.name}", "--exit-on-error", str(dump)
+    )
     settings = {"DATABASE_URL": restored.service_url, "MIGRATION_DATABASE_URL": restored.owner_url, **kept}
     with processes(tmp_path / "after", **settings) as after:
         assert after.start("migrate").process.wait(60) == 0

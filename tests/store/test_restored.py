@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.domain.events import EventType
 from eci_payments.domain.ids import SINGLE_SHOP
-from eci_payments.store import seals, sums
+from eci_payments.store import restore_gate, seals, sums
 from eci_payments.store.admin_events import AdminEvent, record_one
 from eci_payments.store.fan_out import READER as RELAY
 from eci_payments.store.fan_out import Subscription, add_cursors, events_behind, fan_out
@@ -89,6 +92,11 @@ async def test_what_was_not_walked_before_the_dump_is_walked_after_it(shop, serv
     await note_act(service)
     await as_if_restored(owner)
     await upgrade(database.owner_url, database.service_role)
+    with pytest.raises(Refusal) as refused:
+        await shop.refund(behind, "10", APPROVED)
+    assert refused.value.code is RefusalCode.RESTORE_IN_PROGRESS  # until the gateways were asked
+    async with service.write() as session:
+        await restore_gate.reopen(session)
     await shop.refund(behind, "10", APPROVED)
     await walk_all(service)
 

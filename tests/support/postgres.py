@@ -7,6 +7,7 @@ import inspect
 import os
 import secrets
 import shutil
+import subprocess
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from sqlalchemy import URL, make_url
 from eci_payments.store.embedded import EmbeddedPostgres
 from eci_payments.store.embedded.cluster import ADMIN_ROLE, OWNER_ROLE, SERVICE_ROLE
 from eci_payments.store.embedded.locks import FileLock
+from eci_payments.store.embedded.programs import clean_environment, program_path
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -91,6 +93,20 @@ def run_apart(coroutine: Coroutine[Any, Any, object]) -> None:
     thread.join()
     if raised:
         raise raised[0]
+
+
+def postgres_program(program: str, url: str, *arguments: str) -> None:
+    """One of PostgreSQL's programs on this database."""
+    parts = make_url(url)
+    environment = {
+        **clean_environment(),
+        "PGHOST": str(parts.query.get("host", parts.host)),
+        "PGPORT": str(parts.query.get("port", parts.port or 5432)),
+        "PGUSER": parts.username or "",
+        "PGPASSWORD": parts.password or "",
+        "PGDATABASE": parts.database or "",
+    }
+    subprocess.run([program_path(program), *arguments], env=environment, check=True)
 
 
 def migrate(database: Database) -> None:

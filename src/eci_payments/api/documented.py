@@ -52,6 +52,7 @@ WRITING = (
     "validation_failed",
     "idempotency_key_reused",
     "busy",
+    "restore_in_progress",
     *ALWAYS,
 )
 

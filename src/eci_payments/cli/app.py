@@ -123,6 +123,25 @@ def verify(
 
 
 @app.command()
+def recover(
+    since: Annotated[
+        str | None, typer.Option(help="The moment that was restored, e.g. 2026-11-25T03:00:00Z.")
+    ] = None,
+    checked: Annotated[
+        list[str] | None,
+        typer.Option(help="A name from the report that a person has looked at; may be repeated."),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="With --checked: who looked where, and what was found.")
+    ] = None,
+) -> None:
+    """After a restore: ask the gateways about everything since, then let charges begin. Exits 1 until that is so."""
+    from eci_payments.cli import recover as command  # noqa: PLC0415
+
+    raise typer.Exit(command.run(since, checked or [], reason))
+
+
+@app.command()
 def seed() -> None:
     """Fill a demonstration with some hundred payments in every state; what is there already is left alone."""
     from eci_payments.cli import seed as command  # noqa: PLC0415

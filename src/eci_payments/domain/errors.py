@@ -44,6 +44,7 @@ class RefusalCode(StrEnum):
     KEY_REUSED = "idempotency_key_reused"
     KEY_IN_FLIGHT = "idempotency_key_in_flight"
     BUSY = "busy"
+    RESTORE_IN_PROGRESS = "restore_in_progress"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ this machine; whatever is not certain is `Unknown` (law 2: never guess an outcom
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -162,6 +162,8 @@ class Capabilities:
     """`NeverSeen` counts only for calls older than this: longer than every time-out on the way."""
     key_window_s: float = 24 * 3600.0
     """How long the gateway recognises a repeated key; nothing is sent again after that."""
+    recounts: bool = False
+    """Whether it can tell what it did since a time (`RecountingGateway`)."""
     instrument_required: frozenset[PaymentMethod] = frozenset()
     """Methods for which a charge without instrument details is refused with 422."""
     authorization_valid_s: Mapping[PaymentMethod, float] = field(default_factory=dict)
@@ -229,6 +231,33 @@ class ListingGateway(Gateway, Protocol):
 
     async def list_instruments(self) -> Listing | NotSent | Unknown:
         """What it takes at present. Changes nothing there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An operation as the gateway's own list tells it, by our key. What became of it is for an inquiry to say."""
+
+    kind: CallKind
+    key: GatewayKey
+    reference: str
+    merchant_id: MerchantId
+    transaction_id: TransactionId
+    order_id: str
+    amount_minor: int
+    currency: str
+    method: PaymentMethod
+    created_at: datetime
+    parent_key: GatewayKey | None = None
+    parent_reference: str | None = None
+    final: bool = True
+
+
+class RecountingGateway(Gateway, Protocol):
+    """A gateway that tells what it did since a time: how a restored database learns what it has lost."""
+
+    async def operations_since(self, since: datetime) -> Sequence[Listed] | NotSent | Unknown:
+        """All that it was asked to do since then, oldest first, whatever became of it; never a part of it."""
         ...
 
 

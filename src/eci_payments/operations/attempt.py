@@ -44,11 +44,11 @@ def take_order(
         capture=command.capture,
         return_url=command.return_url,
         metadata=command.metadata,
-        **(_CLEAN | fields),
+        **(CLEAN | fields),
     )
 
 
-_CLEAN: dict[str, object] = {
+CLEAN: dict[str, object] = {
     "amount_authorized_minor": 0,
     "amount_captured_minor": 0,
     "amount_refunded_minor": 0,

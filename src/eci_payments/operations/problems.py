@@ -142,6 +142,12 @@ CATALOGUE: dict[str, Problem] = _catalogue(
     Problem("internal_error", 500, "Our fault", "Repeat the request with the same Idempotency-Key."),
     Problem("gateway_unreachable", 502, "Gateway unreachable", "Nothing was charged; try again."),
     Problem(R.BUSY, 503, "At the limit", "Wait for as long as Retry-After says."),
+    Problem(
+        R.RESTORE_IN_PROGRESS,
+        503,
+        "Being restored",
+        "Wait: the gateways are asked first what happened after the backup.",
+    ),
     Problem("draining", 503, "About to end", "Send the request to another replica, or again in a moment."),
     Problem("database_unavailable", 503, "Database unavailable", "Repeat with the same Idempotency-Key."),
 )

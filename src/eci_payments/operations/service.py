@@ -246,6 +246,10 @@ class Payments:
             raise Refusal(RefusalCode.OPERATION_IN_PROGRESS, "Somebody else has claimed the operation since.")
         return await self._inquire(caller, view, operation_id, until if send_before is None else send_before)
 
+    async def ask(self, caller: Caller, payment_id: PaymentId, operation_id: OperationId) -> Answer:
+        """Ask the gateway what became of an operation; nothing is sent again."""
+        return await self._inquire(caller, await self._view(caller, payment_id), operation_id)
+
     async def drain(self) -> None:
         """Wait for everything that was begun."""
         while self._running:

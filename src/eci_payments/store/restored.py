@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eci_payments.store.restore_gate import close
 from eci_payments.store.session import run
 
 if TYPE_CHECKING:
@@ -44,10 +45,18 @@ async def has_foreign_stamps(session: ReadSession | WriteSession) -> bool:
 
 
 async def restamp(session: WriteSession) -> None:
-    """Take foreign numbers into this cluster's order, where there are any; to be run as the owner."""
+    """Take foreign numbers into this cluster's order, where there are any; to be run as the owner.
+
+    A dump has lost whatever came after it: the gate is closed until the gateways have been asked (`restore_gate`).
+    """
     if not await has_foreign_stamps(session):
         return
-    (row,) = await run(session, "SELECT pg_current_xact_id()::text AS number")
+    (row,) = await run(
+        session,
+        "SELECT pg_current_xact_id()::text AS number, (SELECT max(created_at) FROM transactions) AS newest",
+    )
+    if row.newest is not None:
+        await close(session, row.newest)
     for table in _STAMPED:
         await run(session, f"UPDATE {table} SET committed_in = $1::text::xid8 WHERE {_FUTURE}", row.number)
     await run(session, _EMPTY_SUMS, SUMS_READER, row.number)

@@ -22,7 +22,7 @@ from eci_payments.domain.errors import BrokenInvariant, Refusal, RefusalCode
 from eci_payments.domain.ids import MerchantId, OperationId, OrderId, PaymentId
 from eci_payments.domain.keys import KeyClaim, KeyName, KeyRecord
 from eci_payments.domain.operation import OPEN
-from eci_payments.store import rows
+from eci_payments.store import restore_gate, rows
 from eci_payments.store.apply import apply, delete_keys, insert_payments
 from eci_payments.store.session import ReadSession, WriteSession, run
 
@@ -72,6 +72,13 @@ class Unit:
     claim: KeyClaim | None = None
     operation_id: OperationId | None = None
     follows: Change | None = None
+    restores: bool = False
+    """Whether it writes again what a restore has lost, and may do so while nothing else begins."""
+
+    @property
+    def begins(self) -> bool:
+        """Whether it begins something, rather than going on with what was begun."""
+        return (self.operation_id or self.order_id) is not None and not self.restores
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +132,11 @@ async def write_units(
     Raises Overtaken when a unit decided by what it follows and that was no longer so: the caller rolls back and comes
     again with ``read_all``, by which everything is read under lock first.
     """
-    (clock,) = await run(session, "SELECT now()")
+    (clock,) = await run(session, f"SELECT now(), {restore_gate.IS_CLOSED}")
     batch = _Batch(session, ids, units, clock[0], key_window_h)
     await _claim_keys(batch)
+    if clock[1]:
+        _refuse_beginnings(batch)
     created = await _create(batch)
     following = {} if read_all else _follow(batch)
     changed = await _change(batch, following)
@@ -139,6 +148,16 @@ async def write_units(
         raise
     await _forget_refused(batch)
     return [batch.results[i] for i in range(len(units))]
+
+
+def _refuse_beginnings(batch: _Batch) -> None:
+    for i in batch.waiting():
+        if batch.units[i].begins:
+            batch.results[i] = Refusal(
+                RefusalCode.RESTORE_IN_PROGRESS,
+                "The database was restored; the gateways are asked first what happened since.",
+                retry_after_s=restore_gate.RETRY_AFTER_S,
+            )
 
 
 async def _claim_keys(batch: _Batch) -> None:

@@ -14,6 +14,7 @@ from eci_payments.api.errors import WireError
 from eci_payments.api.pulse import Pulse
 from eci_payments.api.schemas.responses import Health, IllHealth, Liveness, Readiness
 from eci_payments.operations.answers import encode, when
+from eci_payments.store import restore_gate
 from eci_payments.store.away import is_absence
 
 if TYPE_CHECKING:
@@ -66,12 +67,20 @@ def _add_readiness(app: FastAPI, services: Services, pulse: Pulse) -> None:
         return Response(encode({"status": "alive"}), media_type=JSON)
 
     async def readyz() -> Response:
-        """Whether the process can take requests: its database answers and it is not about to end."""
+        """Whether the process can take requests: its database answers, is no backup that still lags, and it stays."""
         if services.draining():
             raise WireError("draining", "This process is about to end.", headers={"Retry-After": "1"})
         if not await pulse.beats():
             raise WireError(
                 "database_unavailable", "The database does not answer.", headers={"Retry-After": "2"}
+            )
+        async with services.database.read() as session:
+            restoring = await restore_gate.is_closed(session)
+        if restoring:
+            raise WireError(
+                "restore_in_progress",
+                "The database was restored; the gateways are asked first.",
+                headers={"Retry-After": str(restore_gate.RETRY_AFTER_S)},
             )
         return Response(encode({"status": "ready"}), media_type=JSON)
 
@@ -93,7 +102,7 @@ def _add_readiness(app: FastAPI, services: Services, pulse: Pulse) -> None:
         response_model=Readiness,
         responses={
             200: success("Ready", {"status": "ready"}),
-            **errors("draining", "database_unavailable"),
+            **errors("draining", "database_unavailable", "restore_in_progress"),
         },
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, assert_never
 from urllib.parse import quote, urlencode
 
+from eci_payments.domain.ids import GatewayKey, MerchantId, TransactionId
 from eci_payments.domain.money import currency, major_units
 from eci_payments.gateways.adapters.simulator.declines import MESSAGES, RETRYABLE, DeclineCode
 from eci_payments.gateways.adapters.simulator.engine import authorization_code_of
@@ -16,6 +18,7 @@ from eci_payments.gateways.contract import (
     Approved,
     Cancelled,
     Declined,
+    Listed,
     NeverSeen,
     Pending,
     Unknown,
@@ -47,6 +50,24 @@ def answer_on(entry: Entry, now_s: float, base_url: str) -> Inquiry:
             return NeverSeen()
         case _:
             assert_never(entry.state)
+
+
+def listed(entry: Entry) -> Listed:
+    """An entry as the gateway's list tells it."""
+    return Listed(
+        kind=entry.kind,
+        key=GatewayKey(entry.key),
+        reference=entry.reference,
+        merchant_id=MerchantId(entry.merchant_id),
+        transaction_id=TransactionId(entry.transaction_id),
+        order_id=entry.order_id,
+        amount_minor=entry.amount_minor,
+        currency=entry.currency,
+        method=entry.method,
+        created_at=datetime.fromtimestamp(entry.created_at_s, UTC),
+        parent_key=GatewayKey(entry.parent_key) if entry.parent_key else None,
+        final=entry.final,
+    )
 
 
 def declined(code: DeclineCode, reference: str | None = None) -> Declined:

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.gateways.accounts import Narrow, unchanged
-from eci_payments.gateways.adapters.simulator.answers import answer_on, declined
+from eci_payments.gateways.adapters.simulator.answers import answer_on, declined, listed
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
+from eci_payments.gateways.adapters.simulator.entry import State
 from eci_payments.gateways.adapters.simulator.instruments import BANKS, WALLETS
 from eci_payments.gateways.adapters.simulator.steering import Told, plan_for
 from eci_payments.gateways.adapters.simulator.writer import PATIENCE_S, RecordBusy, RecordClosed
 from eci_payments.gateways.contract import Capabilities, Listing, NeverSeen, NotSent, Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from eci_payments.gateways.adapters.simulator.record import Recorded, SimulatorRecord
-    from eci_payments.gateways.contract import GatewayCall, Inquiry, Outcome
+    from eci_payments.gateways.contract import GatewayCall, Inquiry, Listed, Outcome
 
 PAGES = "http://127.0.0.1:8087"
 """Where the customer's pages are when nobody says otherwise."""
@@ -61,6 +65,7 @@ class SimulatorGateway:
                 never_seen_after_s=never_seen_after_s,
                 authorization_valid_s=dict.fromkeys(METHODS, AUTHORIZATION_VALID_S),
                 lists_instruments=True,
+                recounts=True,
             )
         )
 
@@ -97,6 +102,17 @@ class SimulatorGateway:
     async def list_instruments(self) -> Listing:
         """The banks and wallets that have names; every other code is approved as well."""
         return Listing(BANKS, WALLETS)
+
+    async def operations_since(self, since: datetime) -> Sequence[Listed] | NotSent | Unknown:
+        """What the record holds since then; not what never arrived."""
+        try:
+            entries = await asyncio.to_thread(self._record.entries)
+        except sqlite3.Error as error:
+            return Unknown(f"the simulator's record failed: {type(error).__name__}")
+        from_s = since.timestamp()
+        return [
+            listed(each) for each in entries if each.created_at_s >= from_s and each.state is not State.ABSENT
+        ]
 
     async def close(self) -> None:
         """Give back the record."""
