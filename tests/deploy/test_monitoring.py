@@ -24,7 +24,7 @@ NOT_OURS = {"up", "kube_job_status_failed"}
 """Prometheus's own, and kube-state-metrics'."""
 KEYWORDS = {
     *("sum", "max", "rate", "by", "histogram_quantile", "vector", "absent", "and", "or", "on", "ignoring"),
-    *("humanize", "min", "avg", "increase", "without", "unless"),
+    *("humanize", "min", "avg", "increase", "without", "unless", "min_over_time"),
 }
 
 

@@ -63,8 +63,8 @@ async def test_what_got_lost_on_the_way_is_told_by_webhook(installation):
 
         await until(is_paid)
         payment = (await client.get("/v1/payments/order/hooked")).json()
-    await until(lambda: events(environment)[0]["state"] != "PENDING")
-    (event,) = events(environment)
+    await until(lambda: events(environment)[-1]["state"] != "PENDING")
+    event = events(environment)[-1]
     assert event["state"] in {"APPLIED", "IGNORED"}
     assert event["payment_id"] == payment["payment_id"]
     shown = run_command("inbox", "show", str(event["inbox_id"]), environment=environment)
@@ -73,6 +73,40 @@ async def test_what_got_lost_on_the_way_is_told_by_webhook(installation):
     assert "1 will be applied again" in again.stdout
     assert run_command("inbox", "replay", "4711", environment=environment).returncode != 0
     assert run_command("inbox", "dismiss", "4711", "--reason", "x", environment=environment).returncode != 0
+    assert run_command("verify", environment=environment).returncode == 0
+
+
+async def test_what_happens_at_the_gateway_without_us_is_recorded(installation):
+    """A refund in the sandbox's dashboard, a dispute that is lost: by webhook alone, since nobody would ask."""
+    url, sandbox, environment = installation
+    sandbox.ask("PUT", "/v1/faults", json={"rates": {}})
+    body = {"order_id": "elsewhere", "user_id": 7, "amount": "100.00", "payment_method": "UPI"}
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        charged = await client.post("/v1/payments/charge", json=body, headers={"Idempotency-Key": "e"})
+        assert charged.status_code == 201, charged.text
+        charge = next(m for m in sandbox.books().movements() if m.order_id == "elsewhere").reference
+
+        async def shows(**wanted):
+            payment = (await client.get("/v1/payments/order/elsewhere")).json()
+            return all(payment[name] == value for name, value in wanted.items())
+
+        refund = {"charge": charge, "amount_minor": 3000}
+        assert sandbox.ask("POST", "/v1/dashboard/refunds", json=refund).json()["state"] == "approved"
+        await until(lambda: shows(status="PARTIALLY_REFUNDED", amount_refunded_minor=3000))
+        raised = sandbox.ask("POST", "/v1/dashboard/disputes", json={"charge": charge, "amount_minor": 8000})
+        await until(lambda: shows(amount_disputed_minor=8000))
+        place = f"/v1/dashboard/disputes/{raised.json()['reference']}"
+        assert sandbox.ask("PUT", place, json={"state": "lost"}).status_code == 200
+        await until(lambda: shows(amount_disputed_minor=0, amount_charged_back_minor=8000))
+        payment = (await client.get("/v1/payments/order/elsewhere")).json()
+    assert [each["status"] for each in payment["disputes"]] == ["LOST"]
+    assert [each["transaction_type"] for each in payment["transactions"]][-3:] == [
+        "REFUND",
+        "CHARGEBACK",
+        "CHARGEBACK",
+    ]
+    wrong = sandbox.ask("POST", "/v1/dashboard/refunds", json={"charge": "ch_none", "amount_minor": 1})
+    assert (wrong.status_code, sandbox.ask("PUT", place, json={"state": "x"}).status_code) == (404, 422)
     assert run_command("verify", environment=environment).returncode == 0
 
 

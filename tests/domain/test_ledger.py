@@ -42,21 +42,27 @@ def test_debits_equal_credits_per_currency(history):
 
 
 # Our own money moved from one place to another has no sign here.
-# movement      | what the holder has | what we owe the merchant | unapplied | overpaid
+# Disputes and what was overpaid are assets that have a minus where the others owe: money that is not with the holder.
+# movement         | what the holder has | what we owe the merchant | unapplied | overpaid | disputes
 EFFECTS = """
-captured        | +                   | +                        |           |
-refunded        | -                   | -                        |           |
-arrived_late    | +                   |                          | +         |
-returned        | -                   |                          | -         |
-applied         |                     | +                        | -         |
-overpaid        | -                   |                          |           | -
-remitted        |                     |                          |           |
+captured           | +                   | +                        |           |          |
+refunded           | -                   | -                        |           |          |
+arrived_late       | +                   |                          | +         |          |
+returned           | -                   |                          | -         |          |
+applied            |                     | +                        | -         |          |
+overpaid           | -                   |                          |           | -        |
+remitted           |                     |                          |           |          |
+dispute_opened     | -                   |                          |           |          | -
+dispute_won        | +                   |                          |           |          | +
+dispute_lost       |                     | -                        |           |          | +
+dispute_reinstated | +                   | +                        |           |          |
+dispute_withdrawn  | -                   | -                        |           |          |
 """
 CASES = [[cell.strip() for cell in line.split("|")] for line in EFFECTS.strip().splitlines()]
 
 
-@pytest.mark.parametrize(("movement", "holder", "payable", "unapplied", "overpaid"), CASES)
-def test_what_each_movement_does(movement, holder, payable, unapplied, overpaid):
+@pytest.mark.parametrize(("movement", "holder", "payable", "unapplied", "overpaid", "disputes"), CASES)
+def test_what_each_movement_does(movement, holder, payable, unapplied, overpaid, disputes):
     """Assets (what a holder has) grow by debit; what we owe grows by credit."""
     entry = posting(Movement(movement), MerchantId(3), "holder", 5, "INR")
     grown = {entry.debit_account: 5, entry.credit_account: -5}
@@ -65,6 +71,7 @@ def test_what_each_movement_does(movement, holder, payable, unapplied, overpaid)
     assert -grown.get(payable_account(MerchantId(3)), 0) == sign[payable]
     assert -grown.get("unapplied", 0) == sign[unapplied]
     assert -grown.get("overpaid", 0) == sign[overpaid]
+    assert -grown.get("disputes", 0) == sign[disputes]
 
 
 def test_the_table_names_every_movement():

@@ -18,7 +18,7 @@ from eci_payments.domain.ids import MerchantId, OrderId, PaymentId, TransactionI
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.money import currency, major_units
 from eci_payments.domain.payment import CAPTURED, MOVES, RETRYABLE, UNPAID, Payment, PaymentStatus, moved
-from eci_payments.operations.draft import audit_state
+from eci_payments.operations.draft import FACTS, audit_state
 
 S = PaymentStatus
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -129,7 +129,11 @@ def test_an_event_is_plain_json_of_the_payment_as_it_is(code, minor, status, ear
 
 
 def test_the_audit_trail_keeps_every_amount_and_the_state():
-    state = audit_state(payment())
+    facts = dict.fromkeys(FACTS, 1)
+    assert not set(FACTS) & set(audit_state(payment())), (
+        "what a gateway did without us is kept where there is any"
+    )
+    state = audit_state(replace(payment(), **facts))
     amounts_of_payment = {name for name in Payment.__dataclass_fields__ if name.endswith("_minor")}
     assert amounts_of_payment <= set(state)
     assert {"status", "processing_reason", "currency", "attempt", "version", "payment_method"} <= set(state)

@@ -201,3 +201,25 @@ UPDATE idempotency_keys SET response_status = 200 WHERE payment_id = {awaiting} 
 
 -- a request whose refund waits and whose key is gone | refund_approval | of payment {awaiting} | the key of its request is not kept
 DELETE FROM idempotency_keys WHERE payment_id = {awaiting} AND response_status IS NULL;
+
+-- a dispute that was taken away | dispute_amount | payment {disputed} | has 2 disputes, 5000 disputed and 1000 charged back, its disputes say 1, 0 and 1000
+DELETE FROM disputes WHERE payment_id = {disputed} AND state = 'OPEN';
+
+-- a dispute that ended unbooked | dispute_amount | payment {disputed} | its disputes say 2, 0 and 1000
+UPDATE disputes SET state = 'WON', closed_at = now() WHERE payment_id = {disputed} AND state = 'OPEN';
+
+-- money withheld that the ledger does not know | dispute_amount | payment {disputed} | the ledger 6000
+DELETE FROM ledger_entries WHERE payment_id = {disputed} AND movement = 'dispute_lost';
+
+-- a dispute of another gateway | dispute_charge | of payment {disputed} | is of another in INR, its charge is a CHARGE at simulator
+UPDATE disputes SET gateway = 'another' WHERE payment_id = {disputed} AND state = 'OPEN';
+
+-- a dispute of no charge | dispute_charge | of payment {disputed} | names operation -1, which that payment does not have
+UPDATE disputes SET operation_id = -1 WHERE payment_id = {disputed} AND state = 'OPEN';
+
+-- a refund made elsewhere that is not counted so | refund_amount | payment {refunded} | 0 of it elsewhere, and 14950
+UPDATE refunds SET made_elsewhere = true WHERE payment_id = {refunded};
+
+-- disputed money that the trail does not know | audit_last | payment {disputed} | differs from its last audit entry in amount_disputed_minor
+UPDATE transactions SET after = after - 'amount_disputed_minor' WHERE payment_id = {disputed} AND
+after ->> 'version' = (SELECT version::text FROM payments WHERE payment_id = {disputed});

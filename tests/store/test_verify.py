@@ -66,6 +66,7 @@ class Ids:
     late: int
     awaiting: int
     approved: int
+    disputed: int
 
 
 async def filled(shop) -> Ids:
@@ -95,6 +96,9 @@ async def filled(shop) -> Ids:
     await shop.charge(Pending("ref"))
     await shop.capture(await shop.charge(APPROVED, capture=False), "1", Unknown("time-out"))
     await shop.cancel(await shop.create())
+    disputed = await shop.charge(APPROVED)
+    await shop.tell(disputed, "OPEN", 5000)
+    await shop.tell(disputed, "LOST", 1000)
     held = await shop.charge(DECLINED)
     await shop.answer(held, await shop.charge_operation(held), APPROVED)  # and its money is on its way back
     await shop.answer(late, await shop.charge_operation(late), APPROVED)
@@ -121,6 +125,7 @@ async def filled(shop) -> Ids:
         late=late,
         awaiting=awaiting,
         approved=approved,
+        disputed=disputed,
     )
 
 
@@ -164,7 +169,7 @@ async def test_what_the_operations_write_is_right(copied):
     report = await verify.verify(database, PEERS)
     assert report.findings == []
     assert report.ok
-    assert report.counted["payments"] == 21
+    assert report.counted["payments"] == 22
     assert report.counted["seals"] == report.counted["audit entries"] > 40
     assert report.counted["audit entries not sealed yet"] == 0
     assert min(report.counted[name] for name in ("operations", "refunds", "events", "idempotency keys")) > 5
@@ -177,7 +182,7 @@ async def test_small_ranges_find_the_same(copied, monkeypatch):
     monkeypatch.setattr(verify, "KEYS_AT_ONCE", 2)
     await harm(database, f"UPDATE payments SET amount_captured_minor = 1 WHERE payment_id = {ids.paid}")
     report = await verify.verify(database, PEERS)
-    assert report.counted["payments"] == 21
+    assert report.counted["payments"] == 22
     assert {finding.check for finding in report.findings} == {
         "ledger_amount",
         "ledger_total",

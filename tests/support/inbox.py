@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -50,11 +51,13 @@ def told_of(operation: Operation, word: str = "approved", **fields: Any) -> Oper
     return OperationTold(**(values | fields))
 
 
-async def put(house: House, *told: Told | GatewayEvent) -> None:
-    """Into the inbox."""
-    for each in told:
-        about = each if isinstance(each, GatewayEvent) else event(each)
-        await receive(house.payments.engine, house.gateway.name, about)
+async def put(house: House, *told: Told | GatewayEvent, at_once: int = 1) -> None:
+    """Into the inbox: one after another, so that it has them in this order, unless told otherwise."""
+    events = [each if isinstance(each, GatewayEvent) else event(each) for each in told]
+    engine, account = house.payments.engine, house.gateway.name
+    for start in range(0, len(events), at_once):
+        together = events[start : start + at_once]
+        await asyncio.gather(*(receive(engine, account, each) for each in together))
 
 
 async def work_off(house: House) -> int:

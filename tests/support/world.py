@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from eci_payments.domain.dispute import DisputeState
 from eci_payments.domain.errors import Refusal
 from eci_payments.domain.ids import SINGLE_SHOP, OperationId, OrderId, PaymentId, RefundId, UserId
 from eci_payments.domain.keys import KeyClaim, KeyName
@@ -13,6 +15,7 @@ from eci_payments.domain.limits import NO_LIMITS, Limit, LimitKind, Limits, limi
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.payment import PaymentStatus
 from eci_payments.gateways.contract import Approved, Capabilities
+from eci_payments.gateways.hooks import DisputeTold, Subject, told_record
 from eci_payments.operations.approval import approve
 from eci_payments.operations.cancel import begin_cancel
 from eci_payments.operations.capture import begin_capture
@@ -26,10 +29,13 @@ from eci_payments.operations.commands import (
     RefundPayment,
 )
 from eci_payments.operations.conclude import Source, conclude
+from eci_payments.operations.ingest.dispute import dispute_told
+from eci_payments.operations.ingest.verdict import Case
 from eci_payments.operations.refund import begin_refund
 from eci_payments.operations.rules import Rules
 from eci_payments.operations.status import change_status
 from eci_payments.store.ids import Ids
+from eci_payments.store.inbox import Incoming, Target, claim_inbox, take_in
 from eci_payments.store.session import run
 from eci_payments.store.units import Unit, write_units
 
@@ -171,6 +177,28 @@ class World:
 
         await self.write(decide, caller, payment=payment)
 
+    async def tell(self, payment: PaymentId, state: str, amount_minor: int) -> None:
+        """A dispute of the payment's charge, as its gateway tells of it by webhook."""
+        reference, charge = f"dp-{next(self.numbers)}", await self.charge_operation(payment)
+        told = DisputeTold(
+            about=Subject(),
+            reference=reference,
+            state=DisputeState(state),
+            amount_minor=amount_minor,
+            currency="INR",
+            reason="fraudulent",
+        )
+        await receive_told(self.database, reference, told)
+        async with self.database.write() as session:
+            (row,) = await claim_inbox(session, limit=1, lease_s=30)
+        caller = Caller(merchant_id=SINGLE_SHOP, actor="webhook:simulator")
+
+        def decide(found):
+            case = Case(found, caller, row, self.rules)
+            return case.written(dispute_told(case, told, Target(payment, charge)))
+
+        await self.write(decide, caller, payment=payment)
+
     async def book_by_hand(self, payment: PaymentId) -> PaymentId:
         """Money that was taken outside, as an operator notes it."""
         caller = self.caller("PATCH /v1/payments/{payment_id}/status")
@@ -226,6 +254,21 @@ class World:
         key = f"key-{next(self.numbers)}"
         claim = KeyClaim(KeyName(scope, key), key.encode())
         return Caller(merchant_id=SINGLE_SHOP, actor="client", claim=claim, correlation_id=f"corr-{key}")
+
+
+async def receive_told(database: Database, event_id: str, told: DisputeTold) -> None:
+    """Into the inbox, as the endpoint does it."""
+    incoming = Incoming(
+        merchant_id=SINGLE_SHOP,
+        account=GATEWAY,
+        event_id=event_id,
+        event_type="test",
+        occurred_at=datetime(2026, 11, 25, tzinfo=UTC),
+        told=told_record(told),
+        payload={},
+    )
+    async with database.write() as session:
+        await take_in(session, incoming)
 
 
 APPROVED = Approved("as-asked", 0)

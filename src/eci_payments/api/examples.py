@@ -68,6 +68,8 @@ PAYMENT: dict[str, Any] = {
     **_money("amount_captured", 14950),
     **_money("amount_refunded", 0),
     **_money("amount_refund_pending", 0),
+    **_money("amount_disputed", 0),
+    **_money("amount_charged_back", 0),
     "failure": None,
     "next_action": None,
     "metadata": {"basket": "b-1"},
@@ -76,6 +78,7 @@ PAYMENT: dict[str, Any] = {
         _entry(2, "COMPLETED", "Charge approved", before=_BEGUN, after=_PAID),
     ],
     "refunds": [],
+    "disputes": [],
 }
 CREATED = PAYMENT | {
     "status": "PENDING",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from eci_payments.domain.audit import AuditEntry
+from eci_payments.domain.dispute import Dispute, DisputeState
 from eci_payments.domain.events import Event
 from eci_payments.domain.ids import EntryId, OperationId, PaymentId
 from eci_payments.domain.inbox import InboxWrite
@@ -70,6 +71,14 @@ class RefundWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class DisputeWrite:
+    """A dispute as it is after the change. ``expected`` is the state that it must still have; None inserts it."""
+
+    dispute: Dispute
+    expected: DisputeState | None
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """A posting with its place in the ledger and the operation that made it, where one did."""
 
@@ -90,6 +99,7 @@ class Change:
     payment: Payment
     operations: tuple[OperationWrite, ...] = ()
     refunds: tuple[RefundWrite, ...] = ()
+    disputes: tuple[DisputeWrite, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     entries: tuple[LedgerEntry, ...] = ()
     events: tuple[Event, ...] = ()

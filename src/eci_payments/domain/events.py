@@ -32,6 +32,10 @@ class EventType(StrEnum):
     LATE_RETURNED = "payment.late_success_returned"
     LATE_REFUND = "refund.late_success"
     MISMATCH = "payment.gateway_mismatch"
+    DISPUTE_OPENED = "payment.dispute_opened"
+    DISPUTE_WON = "payment.dispute_won"
+    DISPUTE_LOST = "payment.dispute_lost"
+    EXCEEDED = "payment.exceeds_captured"
 
 
 ENTERED: dict[PaymentStatus, EventType] = {
@@ -87,4 +91,7 @@ def event_data(before: Payment | None, after: Payment, reason: str | None) -> di
     }
 
 
-_AMOUNTS = ("amount", "amount_authorized", "amount_captured", "amount_refunded", "amount_refund_pending")
+_AMOUNTS = (
+    "amount", "amount_authorized", "amount_captured", "amount_refunded", "amount_refund_pending", "amount_disputed",
+    "amount_charged_back", "amount_exceeding",
+)  # fmt: skip

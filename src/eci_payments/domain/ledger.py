@@ -15,6 +15,8 @@ from eci_payments.domain.ids import MerchantId
 UNAPPLIED = "unapplied"
 EXTERNAL = "external"
 COD_IN_TRANSIT = "cod:in_transit"
+DISPUTES = "disputes"
+"""What gateways withhold while a chargeback is not decided."""
 OVERPAID = "overpaid"
 """What a gateway gave back beyond what a payment had left to give: a person has to look at it."""
 
@@ -29,6 +31,11 @@ class Movement(StrEnum):
     APPLIED = "applied"
     REMITTED = "remitted"
     OVERPAID = "overpaid"
+    DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_WON = "dispute_won"
+    DISPUTE_LOST = "dispute_lost"
+    DISPUTE_REINSTATED = "dispute_reinstated"
+    DISPUTE_WITHDRAWN = "dispute_withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,11 @@ _POSTINGS: dict[Movement, tuple[str, str]] = {
     Movement.APPLIED: (UNAPPLIED, PAYABLE),
     Movement.REMITTED: (EXTERNAL, COD_IN_TRANSIT),
     Movement.OVERPAID: (OVERPAID, HOLDER),
+    Movement.DISPUTE_OPENED: (DISPUTES, HOLDER),
+    Movement.DISPUTE_WON: (HOLDER, DISPUTES),
+    Movement.DISPUTE_LOST: (PAYABLE, DISPUTES),
+    Movement.DISPUTE_REINSTATED: (HOLDER, PAYABLE),
+    Movement.DISPUTE_WITHDRAWN: (PAYABLE, HOLDER),
 }
 """For each movement: which account is debited, and which is credited."""
 

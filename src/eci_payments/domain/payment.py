@@ -86,6 +86,11 @@ class Payment:
     that is not concluded: while it is set nothing else starts (law 2); refunds are counted in
     ``amount_refund_pending_minor`` instead. ``amount_unapplied_minor`` is money that a gateway took although
     the payment did not want it any more; it stands apart until it is returned or accepted.
+
+    What a gateway reports as done is counted, whatever we would have allowed: refunds that were made elsewhere are
+    part of ``amount_refunded_minor``, disputes are open (``amount_disputed_minor``) or lost
+    (``amount_charged_back_minor``). By how much all that together exceeds what was captured is
+    ``amount_exceeding_minor``, which only such facts make grow.
     """
 
     merchant_id: MerchantId
@@ -109,6 +114,11 @@ class Payment:
     amount_refunded_minor: int = 0
     amount_refund_pending_minor: int = 0
     amount_unapplied_minor: int = 0
+    amount_refunded_elsewhere_minor: int = 0
+    amount_disputed_minor: int = 0
+    amount_charged_back_minor: int = 0
+    amount_exceeding_minor: int = 0
+    dispute_count: int = 0
     gateway: str | None = None
     gateway_response: str | None = None
     authorization_code: str | None = None
@@ -125,8 +135,25 @@ class Payment:
 
     @property
     def refundable_minor(self) -> int:
-        """What may still be refunded, in minor units."""
-        return self.amount_captured_minor - self.amount_refunded_minor - self.amount_refund_pending_minor
+        """What may still be refunded, in minor units: what is disputed or was charged back cannot be, as well."""
+        return max(0, self.amount_captured_minor - self.gone_minor)
+
+    @property
+    def gone_minor(self) -> int:
+        """What went back, is going back, is disputed or was charged back."""
+        return (
+            self.amount_refunded_minor
+            + self.amount_refund_pending_minor
+            + self.amount_disputed_minor
+            + self.amount_charged_back_minor
+        )
+
+    @property
+    def facts_minor(self) -> int:
+        """The part of it that a gateway did without us."""
+        return (
+            self.amount_refunded_elsewhere_minor + self.amount_disputed_minor + self.amount_charged_back_minor
+        )
 
     @property
     def capturable_minor(self) -> int:
@@ -144,16 +171,36 @@ def moved(payment: Payment, to: PaymentStatus, now: datetime, **fields: Any) -> 
     after = replace(
         payment, status=to, version=payment.version + 1, updated_at=max(now, payment.updated_at), **fields
     )
+    exceeding = max(0, after.gone_minor - after.amount_captured_minor)
+    grew_by_facts = after.facts_minor > payment.facts_minor
+    ensure(grew_by_facts or exceeding <= payment.amount_exceeding_minor, "what we start exceeds captured")
+    after = replace(after, amount_exceeding_minor=exceeding)
     check_amounts(after)
     return after
 
 
+def refunded_status(payment: Payment, refunded_minor: int) -> PaymentStatus:
+    """The state of a captured payment of which so much went back."""
+    whole = refunded_minor >= payment.amount_captured_minor
+    return PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED
+
+
 def check_amounts(payment: Payment) -> None:
     """Law 5 over what we start: captured ≤ authorised; refunded and being refunded ≤ captured."""
+    own = payment.amount_refunded_minor - payment.amount_refunded_elsewhere_minor
     ensure(
         0 <= payment.amount_captured_minor <= payment.amount_authorized_minor, "captured exceeds authorised"
     )
     ensure(payment.amount_refunded_minor >= 0, "refunded is negative")
     ensure(payment.amount_refund_pending_minor >= 0, "refunds in flight are negative")
-    ensure(payment.refundable_minor >= 0, "refunded and being refunded exceed captured")
+    ensure(payment.amount_refunded_elsewhere_minor >= 0, "refunds made elsewhere are negative")
+    ensure(
+        own >= 0 and own + payment.amount_refund_pending_minor <= payment.amount_captured_minor,
+        "refunded and being refunded exceed captured",
+    )
+    ensure(payment.amount_disputed_minor >= 0, "disputed money is negative")
+    ensure(payment.amount_charged_back_minor >= 0, "money charged back is negative")
+    ensure(
+        payment.amount_exceeding_minor <= payment.facts_minor, "what exceeds is more than what was done to us"
+    )
     ensure(payment.amount_unapplied_minor >= 0, "unapplied money is negative")

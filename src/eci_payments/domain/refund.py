@@ -47,6 +47,8 @@ class Refund:
     A refund that needed a second person's word has ``approval_expires_at``, who asked for it, and ``key``: the
     idempotency key of the request, which gets its answer when the refund has ended. It was decided by another than who
     asked, unless it was withdrawn or its time ran out.
+
+    ``made_elsewhere``: the gateway did it without us (its dashboard); ``gateway_reference`` is its id there.
     """
 
     merchant_id: MerchantId
@@ -60,6 +62,8 @@ class Refund:
     created_at: datetime
     failure: Failure | None = None
     completed_at: datetime | None = None
+    made_elsewhere: bool = False
+    gateway_reference: str | None = None
     requested_by: str | None = None
     approval_expires_at: datetime | None = None
     decided_by: str | None = None

@@ -37,9 +37,10 @@ class BadWebhook(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """The operation of ours that an event is about: by our key, or by any of the gateway's ids of a charge."""
+    """The operation of ours that an event is about: by our key of it or of its charge, or by the charge's ids there."""
 
     key: str | None = None
+    charge_key: str | None = None
     charges: tuple[str, ...] = ()
 
 

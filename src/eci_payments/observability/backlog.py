@@ -47,6 +47,8 @@ class Waiting:
     recovery_overdue_s: float
     unsealed_oldest_s: float
     unapplied: Sequence[Unapplied] = ()
+    exceeding: int = 0
+    """Payments of which more has gone back, or is disputed, than was captured."""
 
 
 class BacklogCollector(Collector):
@@ -74,6 +76,8 @@ class BacklogCollector(Collector):
             "Age of the oldest audit entry without a seal",
             waiting.unsealed_oldest_s,
         )
+        more = "Payments of which more went back, or is disputed, than was captured"
+        yield _single("payments_exceeding", more, waiting.exceeding)
         unknown = {each.gateway: each for each in waiting.unknown}
         count, age = "Operations with an unknown outcome", "Age of the oldest of them"
         yield _each("outcomes_unknown", count, "gateway", {k: v.count for k, v in unknown.items()})

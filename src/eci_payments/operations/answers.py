@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from eci_payments.domain.audit import AuditEntry
+    from eci_payments.domain.dispute import Dispute
     from eci_payments.domain.payment import Failure, Payment
     from eci_payments.domain.refund import Refund
 
@@ -28,9 +29,12 @@ RETRY_UNKNOWN_S = 5
 
 
 def payment_document(
-    payment: Payment, refunds: Sequence[Refund], audit: Sequence[AuditEntry]
+    payment: Payment,
+    refunds: Sequence[Refund],
+    audit: Sequence[AuditEntry],
+    disputes: Sequence[Dispute] = (),
 ) -> dict[str, Any]:
-    """The payment as the contract shows it, with its transactions and refunds, oldest first."""
+    """The payment as the contract shows it, with its transactions, refunds and disputes, oldest first."""
     unit = currency(payment.currency)
 
     def money(name: str) -> dict[str, Any]:
@@ -60,6 +64,8 @@ def payment_document(
         **money("amount_captured"),
         **money("amount_refunded"),
         **money("amount_refund_pending"),
+        **money("amount_disputed"),
+        **money("amount_charged_back"),
         "failure": failure_document(payment.failure),
         "next_action": action
         and {
@@ -71,6 +77,7 @@ def payment_document(
         "metadata": payment.metadata,
         "transactions": [transaction_document(entry) for entry in audit],
         "refunds": [refund_document(refund) for refund in refunds],
+        "disputes": [dispute_document(dispute) for dispute in disputes],
     }
 
 
@@ -121,6 +128,19 @@ def approval_document(refund: Refund) -> dict[str, Any]:
     }
 
 
+def dispute_document(dispute: Dispute) -> dict[str, Any]:
+    """One dispute; its id is the gateway's."""
+    return {
+        "dispute_id": dispute.reference,
+        "amount": major_units(dispute.amount_minor, currency(dispute.currency)),
+        "amount_minor": dispute.amount_minor,
+        "status": dispute.state,
+        "reason": dispute.reason,
+        "created_at": when(dispute.created_at),
+        "closed_at": when(dispute.closed_at),
+    }
+
+
 def failure_document(failure: Failure | None) -> dict[str, Any] | None:
     """Why something did not happen."""
     if failure is None:
@@ -134,10 +154,14 @@ def when(moment: datetime | None) -> str | None:
 
 
 def payment_answer(
-    status: int, payment: Payment, refunds: Sequence[Refund], audit: Sequence[AuditEntry]
+    status: int,
+    payment: Payment,
+    refunds: Sequence[Refund],
+    audit: Sequence[AuditEntry],
+    disputes: Sequence[Dispute] = (),
 ) -> Answer:
     """The payment as an answer; 202 also says when to ask again."""
-    body = encode(payment_document(payment, refunds, audit))
+    body = encode(payment_document(payment, refunds, audit, disputes))
     return Answer(status, body, payment.payment_id, RETRY_UNKNOWN_S if status == 202 else None)  # noqa: PLR2004
 
 

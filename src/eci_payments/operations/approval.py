@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from eci_payments.domain.change import Change
     from eci_payments.domain.ids import OperationId, RefundId
+    from eci_payments.domain.payment import Payment
     from eci_payments.operations.commands import Caller, DecideApproval
     from eci_payments.operations.rules import Rules
     from eci_payments.store.units import Found
@@ -47,11 +48,22 @@ def approve(
             payment_id=refund.payment_id,
         )
     refuse_while_open(draft.payment)
+    _refuse_taken_otherwise(draft.payment)
     decided = _decided(refund, caller, command.reason, found.now)
     draft.move(draft.payment.status)
     return send_refund(
         draft, replace(decided, status=RefundStatus.PENDING), operation_id, rules, reason=command.reason
     )
+
+
+def _refuse_taken_otherwise(payment: Payment) -> None:
+    """What was disputed, or refunded at the gateway, since it was asked for is not given back a second time."""
+    if payment.amount_exceeding_minor:
+        raise Refusal(
+            RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE,
+            f"{payment.amount_exceeding_minor} minor units of {payment.currency} went another way meanwhile.",
+            payment_id=payment.payment_id,
+        )
 
 
 def reject(found: Found, caller: Caller, command: DecideApproval, rules: Rules) -> Change:

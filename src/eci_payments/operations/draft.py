@@ -10,6 +10,7 @@ from eci_payments.domain.change import (
     Answer,
     Change,
     Complete,
+    DisputeWrite,
     Hold,
     LedgerEntry,
     OperationWrite,
@@ -24,6 +25,7 @@ from eci_payments.domain.refund import RefundStatus
 from eci_payments.operations.answers import payment_answer
 
 if TYPE_CHECKING:
+    from eci_payments.domain.dispute import Dispute, DisputeState
     from eci_payments.domain.ids import OperationId
     from eci_payments.domain.keys import KeyName
     from eci_payments.domain.operation import Operation
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 def audit_state(payment: Payment) -> dict[str, Any]:
     """The payment's state and amounts, as the audit trail keeps them before and after each change."""
-    return {
+    state = {
         "status": payment.status.value,
         "processing_reason": payment.processing_reason.value if payment.processing_reason else None,
         "payment_method": payment.method.value,
@@ -49,6 +51,17 @@ def audit_state(payment: Payment) -> dict[str, Any]:
         "attempt": payment.attempt,
         "version": payment.version,
     }
+    facts = {name: getattr(payment, name) for name in FACTS}
+    return state | {name: amount for name, amount in facts.items() if amount}
+
+
+FACTS = (
+    "amount_refunded_elsewhere_minor",
+    "amount_disputed_minor",
+    "amount_charged_back_minor",
+    "amount_exceeding_minor",
+)
+"""What a gateway did without us: in the trail only where there is any, as in the entries of earlier releases."""
 
 
 class Draft:
@@ -61,6 +74,7 @@ class Draft:
         self._payment = found.payment
         self._operations: list[OperationWrite] = []
         self._refunds: list[RefundWrite] = []
+        self._disputes: list[DisputeWrite] = []
         self._audit: list[AuditEntry] = []
         self._entries: list[LedgerEntry] = []
         self._events: list[Event] = []
@@ -97,6 +111,10 @@ class Draft:
     def write_refund(self, refund: Refund, expected: RefundStatus = RefundStatus.PENDING) -> None:
         """A refund that exists, as it is after this change; guarded by the status it is expected to have."""
         self._refunds.append(RefundWrite(refund, expected))
+
+    def write_dispute(self, dispute: Dispute, expected: DisputeState | None) -> None:
+        """A dispute as it is after this change; None: a new one."""
+        self._disputes.append(DisputeWrite(dispute, expected))
 
     def record(
         self,
@@ -174,7 +192,7 @@ class Draft:
         refunds = {refund.refund_id: refund for refund in self.found.refunds}
         refunds |= {write.refund.refund_id: write.refund for write in self._refunds}
         audit = [*self.found.audit, *self._audit]
-        answer = payment_answer(status, self.payment, list(refunds.values()), audit)
+        answer = payment_answer(status, self.payment, list(refunds.values()), audit, self.found.disputes)
         return answer if retry_after_s is None else replace(answer, retry_after_s=retry_after_s)
 
     def answer(self, answer: Answer, *keys: KeyName | None, store: bool) -> None:
@@ -207,6 +225,7 @@ class Draft:
             payment=payment,
             operations=tuple(self._operations),
             refunds=tuple(self._refunds),
+            disputes=tuple(self._disputes),
             audit=tuple(self._audit),
             entries=tuple(self._entries),
             events=tuple(self._events),

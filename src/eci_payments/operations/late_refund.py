@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from eci_payments.domain.audit import TransactionType
 from eci_payments.domain.events import EventType
 from eci_payments.domain.ledger import Movement, gateway_account
-from eci_payments.domain.payment import CAPTURED, PaymentStatus
+from eci_payments.domain.payment import CAPTURED, refunded_status
 from eci_payments.domain.refund import Refund, RefundStatus
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ def _counted(draft: Draft, operation: Operation) -> None:
     """A refund of its own: the one that failed stays as it was told."""
     payment, now = draft.payment, draft.found.now
     refunded = payment.amount_refunded_minor + operation.late_amount_minor
-    whole = refunded == payment.amount_captured_minor
-    draft.move(
-        PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED, amount_refunded_minor=refunded
-    )
+    draft.move(refunded_status(payment, refunded), amount_refunded_minor=refunded)
     first = next((r for r in draft.found.refunds if r.refund_id == operation.refund_id), None)
     draft.begin_refund(
         Refund(

@@ -12,7 +12,7 @@ from eci_payments.domain.events import EventType
 from eci_payments.domain.ledger import EXTERNAL, Movement
 from eci_payments.domain.limits import NO_LIMITS, LimitKind
 from eci_payments.domain.operation import OperationKind
-from eci_payments.domain.payment import CAPTURED, PaymentStatus
+from eci_payments.domain.payment import CAPTURED, refunded_status
 from eci_payments.domain.refund import Refund, RefundStatus
 from eci_payments.operations.draft import Draft
 from eci_payments.operations.parts import (
@@ -148,7 +148,8 @@ def _amount(draft: Draft, command: RefundPayment, rules: Rules) -> int:
         raise Refusal(
             RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE,
             f"{left_minor} minor units of {payment.currency} are left to refund"
-            f" ({payment.amount_refund_pending_minor} are being refunded).",
+            f" ({payment.amount_refund_pending_minor} are being refunded,"
+            f" {payment.amount_disputed_minor + payment.amount_charged_back_minor} are disputed or were charged back).",
             payment_id=payment.payment_id,
         )
     refuse_too_many(draft.found, payment, rules)
@@ -196,9 +197,8 @@ def settle_refund(draft: Draft, refund: Refund) -> None:
     """The refund's amount has gone back: the payment's amounts and state say so."""
     payment, now = draft.payment, draft.found.now
     refunded = payment.amount_refunded_minor + refund.amount_minor
-    whole = refunded == payment.amount_captured_minor
     draft.move(
-        PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED,
+        refunded_status(payment, refunded),
         amount_refunded_minor=refunded,
         amount_refund_pending_minor=payment.amount_refund_pending_minor - refund.amount_minor,
     )

@@ -144,7 +144,7 @@ def ends_as(payment: Payment, operation: Operation) -> dict[PaymentStatus, bool]
         refunded = payment.amount_refunded_minor + operation.amount_minor
         if refunded < payment.amount_captured_minor:
             return {S.PARTIALLY_REFUNDED: True, S.COMPLETED: False}
-        return {S.REFUNDED: True, payment.status: False, S.COMPLETED: False}
+        return {payment.status: False, S.COMPLETED: False, S.REFUNDED: True}
     return _ENDS_AS[operation.kind]
 
 
@@ -179,6 +179,7 @@ def _fenced(change: Change, operation: Operation) -> Change:
 def _answered(found: Found, caller: Caller, change: Change) -> Change:
     """The operator gets the payment; the caller who began the operation gets its own answer by its key."""
     refunds = {r.refund_id: r for r in found.refunds} | {w.refund.refund_id: w.refund for w in change.refunds}
-    answer = payment_answer(200, change.payment, list(refunds.values()), [*found.audit, *change.audit])
+    audit = [*found.audit, *change.audit]
+    answer = payment_answer(200, change.payment, list(refunds.values()), audit, found.disputes)
     own = (Complete(caller.claim.name, answer),) if caller.claim else ()
     return replace(change, answer=answer, keys=(*change.keys, *own))

@@ -143,4 +143,4 @@ async def _as_it_stands(engine: Engine, status: int, payment: Payment) -> Answer
         view = await find_payment(session, payment.merchant_id, "payment_id", payment.payment_id)
     if view is None:
         raise Refusal(RefusalCode.NOT_FOUND, "There is no such payment.")
-    return payment_answer(status, view.payment, view.refunds, view.audit)
+    return payment_answer(status, view.payment, view.refunds, view.audit, view.disputes)

@@ -6,15 +6,14 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from eci_payments.operations.ingest.event import ingest
+from eci_payments.operations.ingest.event import claim_events, ingest
 from eci_payments.recovery.operations import quietly
-from eci_payments.store.inbox import claim_inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from eci_payments.operations.ingest.event import Claimed
     from eci_payments.operations.service import Payments
-    from eci_payments.store.inbox import InboxRow
 
 BATCH = 64
 """Events claimed at once: those of different payments are written in one commit."""
@@ -37,16 +36,15 @@ class InboxWorker:
         """Apply one batch; how many there were."""
         engine = self.payments.engine
         engine.reached("before inbox claim")
-        async with engine.database.write() as session:
-            rows = await claim_inbox(session, limit=BATCH, lease_s=LEASE_S)
+        claimed = await claim_events(engine, limit=BATCH, lease_s=LEASE_S)
         engine.reached("after inbox claim")
-        await asyncio.gather(*(self._apply(row) for row in rows))
-        return len(rows)
+        await asyncio.gather(*(self._apply(each) for each in claimed))
+        return len(claimed)
 
-    async def _apply(self, row: InboxRow) -> None:
-        about: dict[str, object] = {"inbox_id": row.inbox_id, "gateway": row.account}
-        await quietly(lambda: self._ingest(row), about)
+    async def _apply(self, claimed: Claimed) -> None:
+        about: dict[str, object] = {"inbox_id": claimed.row.inbox_id, "gateway": claimed.row.account}
+        await quietly(lambda: self._ingest(claimed), about)
 
-    async def _ingest(self, row: InboxRow) -> None:
-        state = await ingest(self.payments.engine, row)
-        self.applied(row.account, state)
+    async def _ingest(self, claimed: Claimed) -> None:
+        state = await ingest(self.payments.engine, claimed)
+        self.applied(claimed.row.account, state)

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from eci_payments.gateways.adapters.simulator.notices import Announcing
 from eci_payments.gateways.adapters.simulator.record import SimulatorRecord
 from eci_payments.sandbox.admin import Admin
+from eci_payments.sandbox.dashboard import Dashboard
 from eci_payments.sandbox.faults import FaultPlan
 from eci_payments.sandbox.operations import Operations, problem
 from eci_payments.sandbox.options import SandboxOptions
@@ -81,6 +82,7 @@ def _api(record: SimulatorRecord, options: SandboxOptions, door: Door | None) ->
     plan = FaultPlan()
     operations = Operations(record, options, plan, asyncio.sleep)
     admin = Admin(record, plan, door)
+    dashboard = Dashboard(record, options)
     endpoints: list[tuple[str, str, Endpoint]] = [
         ("POST", "/v1/operations/{kind}", operations.post),
         ("GET", "/v1/operations/{key}", operations.get),
@@ -90,6 +92,10 @@ def _api(record: SimulatorRecord, options: SandboxOptions, door: Door | None) ->
         ("POST", "/v1/door", admin.shut_door),
         ("GET", "/v1/movements", admin.movements),
         ("GET", "/v1/webhooks", admin.notices),
+        ("POST", "/v1/dashboard/refunds", dashboard.refund),
+        ("GET", "/v1/dashboard/disputes", dashboard.disputes),
+        ("POST", "/v1/dashboard/disputes", dashboard.dispute),
+        ("PUT", "/v1/dashboard/disputes/{reference}", dashboard.decide),
     ]
     return [Route(path, _with_key(key, endpoint), methods=[verb]) for verb, path, endpoint in endpoints]
 

@@ -23,6 +23,8 @@ from eci_payments.gateways.adapters.simulator.writer import RecordBusy
 from eci_payments.sandbox.wire import outcome_json
 
 if TYPE_CHECKING:
+    from eci_payments.gateways.adapters.simulator.disputes import Dispute
+    from eci_payments.gateways.adapters.simulator.entry import Entry
     from eci_payments.gateways.adapters.simulator.notices import Notice
     from eci_payments.gateways.adapters.simulator.record import SimulatorRecord
     from eci_payments.sandbox.options import SandboxOptions
@@ -95,6 +97,8 @@ class Webhooks:
         return response.status_code
 
     def _body(self, notice: Notice) -> bytes:
+        if notice.dispute is not None:
+            return _encoded(notice, f"dispute.{notice.dispute.state}", _dispute(notice.entry, notice.dispute))
         entry = notice.entry
         if notice.fault is NoticeFault.WRONG_AMOUNT:
             entry = replace(entry, amount_minor=entry.amount_minor + 1, moved_minor=entry.moved_minor + 1)
@@ -109,18 +113,31 @@ class Webhooks:
             "currency": entry.currency,
             "amount_minor": entry.amount_minor,
         }
-        created_at = datetime.fromtimestamp(notice.happened_at_s, UTC).isoformat()
-        event = {
-            "id": notice.event_id,
-            "type": f"{entry.kind.value}.{outcome['state']}",
-            "created_at": created_at,
-            "data": data | outcome,
-        }
-        return msgspec.json.encode(event)
+        return _encoded(notice, f"{entry.kind.value}.{outcome['state']}", data | outcome)
 
     def _is_forged(self, notice: Notice) -> bool:
         """The first try of a badly signed one; the next is the gateway's own again."""
         return notice.fault is NoticeFault.BAD_SIGNATURE and notice.attempts == 1
+
+
+def _encoded(notice: Notice, kind: str, data: dict[str, Any]) -> bytes:
+    created_at = datetime.fromtimestamp(notice.happened_at_s, UTC).isoformat()
+    return msgspec.json.encode({"id": notice.event_id, "type": kind, "created_at": created_at, "data": data})
+
+
+def _dispute(charge: Entry, dispute: Dispute) -> dict[str, Any]:
+    return {
+        "kind": "dispute",
+        "parent_key": charge.key,
+        "merchant_id": charge.merchant_id,
+        "transaction_id": charge.transaction_id,
+        "order_id": charge.order_id,
+        "currency": charge.currency,
+        "amount_minor": dispute.amount_minor,
+        "reference": dispute.reference,
+        "state": dispute.state,
+        "reason": dispute.reason,
+    }
 
 
 def _stranger() -> str:

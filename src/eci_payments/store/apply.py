@@ -7,14 +7,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from eci_payments.domain.change import Change, Complete, Hold, OperationWrite, RefundWrite, Release
+from eci_payments.domain.change import (
+    Change,
+    Complete,
+    DisputeWrite,
+    Hold,
+    OperationWrite,
+    RefundWrite,
+    Release,
+)
+from eci_payments.domain.dispute import Dispute
 from eci_payments.domain.errors import ensure
 from eci_payments.domain.inbox import InboxWrite
 from eci_payments.domain.operation import Operation
 from eci_payments.domain.payment import Payment
 from eci_payments.domain.refund import Refund
 from eci_payments.store.recordset import Field, Recordset
-from eci_payments.store.rows import AUDIT, ENTRIES, EVENTS, OPERATIONS, PAYMENTS, REFUNDS
+from eci_payments.store.rows import AUDIT, DISPUTES, ENTRIES, EVENTS, OPERATIONS, PAYMENTS, REFUNDS
 from eci_payments.store.session import WriteSession, run
 
 if TYPE_CHECKING:
@@ -28,7 +37,7 @@ _OPERATION_FIXED = (
 )  # fmt: skip
 _REFUND_FIXED = (
     "payment_id", "amount_minor", "currency", "reason", "created_at", "requested_by", "approval_expires_at",
-    "key_scope", "key", "expected_status",
+    "key_scope", "key", "expected_status", "made_elsewhere", "gateway_reference",
 )  # fmt: skip
 
 
@@ -142,6 +151,28 @@ def _operation_update(first: int) -> str:
     )
 
 
+def _of_dispute(column: Field[Dispute]) -> Callable[[DisputeWrite], Any]:
+    return lambda write: column.get(write.dispute)
+
+
+_DISPUTE_WRITES: Recordset[DisputeWrite] = Recordset(
+    "disputes",
+    (
+        *(Field(f.name, f.type, _of_dispute(f)) for f in DISPUTES.fields),
+        Field("expected", "text", lambda w: w.expected),
+    ),
+)
+
+
+def _dispute_update(first: int) -> str:
+    return (
+        "UPDATE disputes AS t SET state = r.state, told_at = r.told_at, closed_at = r.closed_at"
+        f" FROM {_DISPUTE_WRITES.source(first)}"
+        " WHERE t.merchant_id = r.merchant_id AND t.gateway = r.gateway AND t.reference = r.reference"
+        " AND t.payment_id = r.payment_id AND t.state = r.expected"
+    )
+
+
 def _complete_keys(first: int) -> str:
     return (
         "UPDATE idempotency_keys AS t SET payment_id = r.payment_id, response_status = r.response_status,"
@@ -202,6 +233,19 @@ _PARTS: tuple[_Part, ...] = (
         lambda first: _REFUND_WRITES.update(
             first, ("merchant_id", "refund_id"), "t.status = r.expected_status", _REFUND_FIXED
         ),
+        guarded=True,
+    ),
+    _Part(
+        "new_disputes",
+        DISPUTES,
+        lambda changes: [w.dispute for c in changes for w in c.disputes if w.expected is None],
+        DISPUTES.insert,
+    ),
+    _Part(
+        "disputes",
+        _DISPUTE_WRITES,
+        lambda changes: [w for c in changes for w in c.disputes if w.expected is not None],
+        _dispute_update,
         guarded=True,
     ),
     _Part("audit", AUDIT, lambda changes: [a for c in changes for a in c.audit], AUDIT.insert),

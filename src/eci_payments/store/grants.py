@@ -33,6 +33,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "merchant_limits": _READ,
     "rate_windows": (*_CHANGE, "DELETE"),
     "gateway_inbox": (*_CHANGE, "DELETE"),
+    "disputes": _CHANGE,
     "alembic_version": _READ,
 }
 """Each table, and what may be done with it."""

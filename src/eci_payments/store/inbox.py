@@ -65,11 +65,10 @@ class InboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The operation of ours that an event is about; ``by_key``: named by our own key, not by the gateway's id."""
+    """The operation of ours that an event is about."""
 
     payment_id: PaymentId
     operation_id: OperationId
-    by_key: bool
 
 
 async def take_in(session: WriteSession, incoming: Incoming) -> bool:
@@ -91,10 +90,10 @@ async def take_in(session: WriteSession, incoming: Incoming) -> bool:
 
 
 async def owner_of(
-    session: ReadSession | WriteSession, account: str, key: str | None, charges: Sequence[str]
+    session: ReadSession | WriteSession, account: str, keys: Sequence[str], charges: Sequence[str]
 ) -> MerchantId | None:
-    """The merchant whose operation has this key, or one of these ids of a charge: for gateways that do not say."""
-    found = await run(session, _OWNER, account, key, list(charges))
+    """The merchant whose operation has one of these keys or ids of a charge: for gateways that do not say."""
+    found = await run(session, _OWNER, account, list(keys), list(charges))
     return MerchantId(found[0].merchant_id) if found else None
 
 
@@ -122,15 +121,12 @@ async def find_target(
     session: ReadSession | WriteSession,
     merchant_id: MerchantId,
     account: str,
-    key: str | None,
+    keys: Sequence[str],
     charges: Sequence[str],
 ) -> Target | None:
-    """The operation with our key; else the newest charge that has one of these ids at the gateway."""
-    found = await run(session, _FIND, merchant_id, account, key, list(charges))
-    if not found:
-        return None
-    (row,) = found
-    return Target(PaymentId(row.payment_id), OperationId(row.operation_id), row.by_key)
+    """The operation with the first of our keys that there is; else the newest charge with one of the gateway's ids."""
+    found = await run(session, _FIND, merchant_id, account, list(keys), list(charges))
+    return Target(PaymentId(found[0].payment_id), OperationId(found[0].operation_id)) if found else None
 
 
 async def list_inbox(
@@ -210,17 +206,17 @@ WHERE merchant_id = $1 AND inbox_id = $2 AND lease_epoch = $3 AND state = 'PENDI
 _OWNER = """
 SELECT m.merchant_id FROM merchants m
 WHERE EXISTS (SELECT FROM operations o
-              WHERE o.merchant_id = m.merchant_id AND o.gateway = $1 AND o.gateway_key = $2::text)
+              WHERE o.merchant_id = m.merchant_id AND o.gateway = $1 AND o.gateway_key = ANY ($2::text[]))
    OR EXISTS (SELECT FROM operations o
               WHERE o.merchant_id = m.merchant_id AND o.gateway = $1 AND o.gateway_reference = ANY ($3::text[])
                 AND o.kind IN ('CHARGE', 'AUTHORIZE'))
 ORDER BY m.merchant_id LIMIT 1
 """
 _FIND = """
-SELECT payment_id, operation_id, true AS by_key, 0 AS rank FROM operations
-WHERE merchant_id = $1 AND gateway = $2 AND gateway_key = $3::text
+SELECT payment_id, operation_id, array_position($3::text[], gateway_key) AS rank FROM operations
+WHERE merchant_id = $1 AND gateway = $2 AND gateway_key = ANY ($3::text[])
 UNION ALL
-(SELECT payment_id, operation_id, false, 1 FROM operations
+(SELECT payment_id, operation_id, 1000 FROM operations
  WHERE merchant_id = $1 AND gateway = $2 AND gateway_reference = ANY ($4::text[]) AND kind IN ('CHARGE', 'AUTHORIZE')
  ORDER BY operation_id DESC LIMIT 1)
 ORDER BY rank LIMIT 1

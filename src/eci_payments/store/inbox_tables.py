@@ -20,6 +20,28 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from eci_payments.store.table_parts import NOW, TIME, merchant, metadata
 
+
+def within_captured() -> tuple[CheckConstraint, CheckConstraint]:
+    """What holds the line between what we start and what gateways did: for the table of payments."""
+    return (
+        CheckConstraint(
+            "amount_refunded_elsewhere_minor BETWEEN 0 AND amount_refunded_minor"
+            " AND amount_refund_pending_minor >= 0"
+            " AND amount_refunded_minor - amount_refunded_elsewhere_minor + amount_refund_pending_minor"
+            " <= amount_captured_minor",
+            name="refunds_within_captured",
+        ),
+        CheckConstraint(
+            "amount_disputed_minor >= 0 AND amount_charged_back_minor >= 0"
+            " AND amount_exceeding_minor"
+            " <= amount_refunded_elsewhere_minor + amount_disputed_minor + amount_charged_back_minor"
+            " AND amount_exceeding_minor = GREATEST(0, amount_refunded_minor + amount_refund_pending_minor"
+            " + amount_disputed_minor + amount_charged_back_minor - amount_captured_minor)",
+            name="exceeding",
+        ),
+    )
+
+
 INBOX_IDS = Sequence("inbox_ids", metadata=metadata, data_type=BigInteger)
 
 gateway_inbox = Table(
@@ -60,4 +82,27 @@ gateway_inbox = Table(
         "concluded_at",
         postgresql_where=text("state IN ('APPLIED', 'IGNORED')"),
     ),
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    merchant(),
+    Column("gateway", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("payment_id", BigInteger, nullable=False),
+    Column("operation_id", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("told_at", TIME, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("closed_at", TIME),
+    PrimaryKeyConstraint("merchant_id", "gateway", "reference"),
+    ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.payment_id"]),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("state IN ('OPEN', 'WON', 'LOST')", name="state"),
+    CheckConstraint("(state = 'OPEN') = (closed_at IS NULL)", name="closed"),
+    Index("disputes_payment_idx", "merchant_id", "payment_id"),
 )

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from eci_payments.store import rows
 from eci_payments.store.session import ReadSession, WriteSession, run
+from eci_payments.store.units import load_disputes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from eci_payments.domain.audit import AuditEntry
+    from eci_payments.domain.dispute import Dispute
     from eci_payments.domain.ids import MerchantId, OperationId
     from eci_payments.domain.operation import Operation
     from eci_payments.domain.payment import Payment
@@ -23,13 +25,14 @@ Session = ReadSession | WriteSession
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """A payment with its refunds, audit entries and operations, all of one moment."""
+    """A payment with its refunds, disputes, audit entries and operations, all of one moment."""
 
     payment: Payment
     refunds: tuple[Refund, ...]
     audit: tuple[AuditEntry, ...]
     operations: tuple[Operation, ...]
     read_at: datetime
+    disputes: tuple[Dispute, ...] = ()
 
     def operation(self, operation_id: OperationId | None) -> Operation | None:
         """The payment's operation with this id."""
@@ -111,7 +114,11 @@ async def _views(session: Session, payments: Sequence[Payment]) -> list[PaymentV
     operations = [rows.operation(r) for r in await run(session, _OPERATIONS, *places)]
     refunds = [rows.refund(r) for r in await run(session, _REFUNDS, *places)]
     audit = [rows.audit_entry(r) for r in await run(session, _AUDIT, *places)]
-    return [PaymentView(p, _of(p, refunds), _of(p, audit), _of(p, operations), read_at) for p in payments]
+    disputes = await load_disputes(session, payments)
+    return [
+        PaymentView(p, _of(p, refunds), _of(p, audit), _of(p, operations), read_at, _of(p, disputes))
+        for p in payments
+    ]
 
 
 def _of(payment: Payment, things: Sequence[Any]) -> tuple[Any, ...]:

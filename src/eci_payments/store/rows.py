@@ -10,6 +10,7 @@ import msgspec
 
 from eci_payments.domain.audit import AuditEntry, TransactionType
 from eci_payments.domain.change import LedgerEntry
+from eci_payments.domain.dispute import Dispute, DisputeState
 from eci_payments.domain.events import Event
 from eci_payments.domain.ids import (
     AuditId,
@@ -64,7 +65,10 @@ _KEY: tuple[Field[Any], ...] = (
     Field("key", "text", lambda row: row.key.key if row.key else None),
 )
 """The idempotency key that waits for the answer of an operation or a refund."""
-_AMOUNTS = ("authorized", "captured", "refunded", "refund_pending", "unapplied")
+_AMOUNTS = (
+    "authorized", "captured", "refunded", "refund_pending", "unapplied", "refunded_elsewhere", "disputed",
+    "charged_back", "exceeding",
+)  # fmt: skip
 
 PAYMENTS: Recordset[Payment] = Recordset(
     "payments",
@@ -79,6 +83,7 @@ PAYMENTS: Recordset[Payment] = Recordset(
         _same("currency", "text"),
         _same("amount_minor", "bigint"),
         *(_same(f"amount_{name}_minor", "bigint") for name in _AMOUNTS),
+        _same("dispute_count", "integer"),
         _same("reference", "text"),
         _same("capture", "boolean"),
         _same("version", "bigint"),
@@ -120,6 +125,11 @@ def payment(row: Any) -> Payment:
         amount_refunded_minor=row.amount_refunded_minor,
         amount_refund_pending_minor=row.amount_refund_pending_minor,
         amount_unapplied_minor=row.amount_unapplied_minor,
+        amount_refunded_elsewhere_minor=row.amount_refunded_elsewhere_minor,
+        amount_disputed_minor=row.amount_disputed_minor,
+        amount_charged_back_minor=row.amount_charged_back_minor,
+        amount_exceeding_minor=row.amount_exceeding_minor,
+        dispute_count=row.dispute_count,
         reference=row.reference,
         capture=row.capture,
         version=row.version,
@@ -234,6 +244,8 @@ REFUNDS: Recordset[Refund] = Recordset(
         _same("decided_at", "timestamptz"),
         _same("decision_reason", "text"),
         *_KEY,
+        _same("made_elsewhere", "boolean"),
+        _same("gateway_reference", "text"),
     ),
 )
 
@@ -258,7 +270,34 @@ def refund(row: Any) -> Refund:
         decided_at=row.decided_at,
         decision_reason=row.decision_reason,
         key=None if row.key is None else KeyName(row.key_scope, row.key),
+        made_elsewhere=row.made_elsewhere,
+        gateway_reference=row.gateway_reference,
     )
+
+
+DISPUTES: Recordset[Dispute] = Recordset(
+    "disputes",
+    (
+        _same("merchant_id", "bigint"),
+        _same("gateway", "text"),
+        _same("reference", "text"),
+        _same("payment_id", "bigint"),
+        _same("operation_id", "bigint"),
+        _same("state", "text"),
+        _same("amount_minor", "bigint"),
+        _same("currency", "text"),
+        _same("reason", "text"),
+        _same("told_at", "timestamptz"),
+        _same("created_at", "timestamptz"),
+        _same("closed_at", "timestamptz"),
+    ),
+)
+
+
+def dispute(row: Any) -> Dispute:
+    """A row of ``disputes``, selected as `DISPUTES` lists the columns."""
+    values = {field.name: getattr(row, field.name) for field in DISPUTES.fields}
+    return Dispute(**(values | {"state": DisputeState(row.state)}))
 
 
 AUDIT: Recordset[AuditEntry] = Recordset(

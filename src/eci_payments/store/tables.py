@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from eci_payments.store import inbox_tables as _inbox_tables  # noqa: F401 - their place is in the metadata
 from eci_payments.store import limit_tables as _limit_tables  # noqa: F401
+from eci_payments.store.inbox_tables import within_captured
 from eci_payments.store.table_parts import NOW, TIME, TransactionNumber, committed_in, merchant, metadata
 
 __all__ = ["ID_BLOCK", "INSERT_ONLY", "TransactionNumber", "metadata"]
@@ -78,6 +78,11 @@ payments = Table(
     Column("amount_refunded_minor", BigInteger, nullable=False),
     Column("amount_refund_pending_minor", BigInteger, nullable=False),
     Column("amount_unapplied_minor", BigInteger, nullable=False),
+    Column("amount_refunded_elsewhere_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("amount_disputed_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("amount_charged_back_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("amount_exceeding_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("dispute_count", Integer, nullable=False, server_default=text("0")),
     Column("reference", Text, nullable=False),
     Column("capture", Boolean, nullable=False),
     Column("version", BigInteger, nullable=False),
@@ -106,11 +111,7 @@ payments = Table(
     CheckConstraint(
         "amount_captured_minor BETWEEN 0 AND amount_authorized_minor", name="captured_within_authorized"
     ),
-    CheckConstraint(
-        "amount_refunded_minor >= 0 AND amount_refund_pending_minor >= 0"
-        " AND amount_refunded_minor + amount_refund_pending_minor <= amount_captured_minor",
-        name="refunds_within_captured",
-    ),
+    *within_captured(),
     CheckConstraint("amount_unapplied_minor >= 0", name="unapplied"),
     CheckConstraint(
         "status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION', 'AUTHORIZED', 'COMPLETED',"
@@ -126,6 +127,12 @@ payments = Table(
         "processing_reason",
         *_NEWEST_FIRST,
         postgresql_where=text("processing_reason IS NOT NULL"),
+    ),
+    Index(
+        "payments_exceeding_idx",
+        "merchant_id",
+        "payment_id",
+        postgresql_where=text("amount_exceeding_minor > 0"),
     ),
     Index("payments_expiry_idx", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
 )
@@ -213,6 +220,8 @@ refunds = Table(
     Column("decision_reason", Text),
     Column("key_scope", Text),
     Column("key", Text),
+    Column("made_elsewhere", Boolean, nullable=False, server_default=text("false")),
+    Column("gateway_reference", Text),
     PrimaryKeyConstraint("merchant_id", "refund_id"),
     ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.payment_id"]),
     CheckConstraint("amount_minor > 0", name="amount"),
@@ -226,6 +235,14 @@ refunds = Table(
         "approval_expires_at IS NULL OR status IN ('AWAITING_APPROVAL', 'FAILED')"
         " OR coalesce(decided_by <> requested_by, false)",
         name="approved_by_another",
+    ),
+    Index(
+        "refunds_elsewhere_key",
+        "merchant_id",
+        "payment_id",
+        "gateway_reference",
+        unique=True,
+        postgresql_where=text("gateway_reference IS NOT NULL"),
     ),
     Index("refunds_payment_idx", "merchant_id", "payment_id", "refund_id"),
     Index(

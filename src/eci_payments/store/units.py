@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from eci_payments.domain.audit import AuditEntry
+    from eci_payments.domain.dispute import Dispute
     from eci_payments.domain.operation import Operation
     from eci_payments.domain.payment import Payment
     from eci_payments.domain.refund import Refund
@@ -46,6 +47,7 @@ class Found:
     operations: tuple[Operation, ...] = ()
     refunds: tuple[Refund, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
     def operation(self, operation_id: OperationId | None) -> Operation | None:
         """The payment's operation with this id."""
@@ -355,6 +357,7 @@ def _select(recordset: Any, order: str, lock: str = "") -> str:
 _LOCK_PAYMENTS = _select(rows.PAYMENTS, "t.merchant_id, t.payment_id", "FOR UPDATE OF t")
 _LOCK_OPERATIONS = _select(rows.OPERATIONS, "t.merchant_id, t.operation_id", "FOR UPDATE OF t")
 _LOAD_REFUNDS = _select(rows.REFUNDS, "t.merchant_id, t.refund_id")
+_LOAD_DISPUTES = _select(rows.DISPUTES, "t.merchant_id, t.created_at, t.reference")
 _LOAD_AUDIT = _select(rows.AUDIT, "t.merchant_id, t.version, t.transaction_log_id")
 
 
@@ -369,12 +372,28 @@ async def lock_payments(
     operations = [rows.operation(r) for r in await run(session, _LOCK_OPERATIONS, merchants, payment_ids)]
     refunds = [rows.refund(r) for r in await run(session, _LOAD_REFUNDS, merchants, payment_ids)]
     audit = [rows.audit_entry(r) for r in await run(session, _LOAD_AUDIT, merchants, payment_ids)]
+    disputes = await load_disputes(session, payments)
     return {
         (p.merchant_id, p.payment_id): Found(
-            max(now, p.updated_at), ids, p, _of(p, operations), _of(p, refunds), _of(p, audit)
+            max(now, p.updated_at),
+            ids,
+            p,
+            _of(p, operations),
+            _of(p, refunds),
+            _of(p, audit),
+            _of(p, disputes),
         )
         for p in payments
     }
+
+
+async def load_disputes(session: WriteSession | ReadSession, payments: Sequence[Payment]) -> list[Dispute]:
+    """The disputes of these payments; few have any, and then nothing is asked."""
+    disputed = [p for p in payments if p.dispute_count]
+    if not disputed:
+        return []
+    places = [p.merchant_id for p in disputed], [p.payment_id for p in disputed]
+    return [rows.dispute(row) for row in await run(session, _LOAD_DISPUTES, *places)]
 
 
 def _of(payment: Payment, things: Sequence[Any]) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ number of payments. Nothing is mended.
     operation_amount                           operations: the open one is known, the approved ones are what was counted
     refund_amount, refund_operation            refunds add up and end as their operations did
     refund_approval                            what needed a second person has one, and its request waits with it
+    dispute_amount, dispute_charge             disputes add up to what is withheld and was charged back
     key_answer, key_stuck                      repeats of a request get the answer that it ended with
 """
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eci_payments.store.checks import audit, events, keys, ledger, operations, payments, refunds
+from eci_payments.store.checks import audit, disputes, events, keys, ledger, operations, payments, refunds
 from eci_payments.store.checks.findings import Finding, Report
 from eci_payments.store.checks.reached import check_reached
 from eci_payments.store.checks.seals import check_seals
@@ -52,6 +53,7 @@ RANGE_CHECKS = (
     *events.CHECKS,
     *operations.CHECKS,
     *refunds.CHECKS,
+    *disputes.CHECKS,
     *keys.CHECKS,
 )
 

@@ -17,6 +17,7 @@ async def waiting(session: ReadSession | WriteSession) -> Waiting:
     """Unknown outcomes and webhooks by gateway, deliveries by peer, how late recovery and sealing are."""
     unknown = await run(session, _UNKNOWN)
     (late,) = await run(session, _OVERDUE)
+    (exceeding,) = await run(session, _EXCEEDING)
     return Waiting(
         [UnknownOutcomes(row.gateway, row.count, row.oldest_s) for row in unknown],
         [
@@ -29,6 +30,7 @@ async def waiting(session: ReadSession | WriteSession) -> Waiting:
             Unapplied(row.gateway, row.pending, row.held, row.oldest_s)
             for row in await run(session, _UNAPPLIED)
         ],
+        exceeding.found,
     )
 
 
@@ -43,6 +45,7 @@ SELECT greatest(coalesce(extract(epoch FROM now() - min(due_at)), 0), 0)::float8
 FROM operations
 WHERE due_at IS NOT NULL
 """
+_EXCEEDING = "SELECT count(*) AS found FROM payments WHERE amount_exceeding_minor > 0"
 _UNAPPLIED = """
 SELECT account AS gateway, count(*) FILTER (WHERE state = 'PENDING') AS pending,
        count(*) FILTER (WHERE state <> 'PENDING') AS held,

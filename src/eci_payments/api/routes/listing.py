@@ -147,7 +147,7 @@ async def _list(services: Services, who: Principal, asked: Listing) -> Response:
             "total": page.total,
             "page": number,
             "page_size": asked.page_size,
-            "payments": [payment_document(v.payment, v.refunds, v.audit) for v in page.views],
+            "payments": [payment_document(v.payment, v.refunds, v.audit, v.disputes) for v in page.views],
             "next_cursor": following,
         }
     )

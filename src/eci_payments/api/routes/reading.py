@@ -59,7 +59,7 @@ async def _payment(services: Services, who: Principal, asked: Lookup) -> Respons
     if who.token is not None:
         body = payment_answer(200, replace(view.payment, metadata={}), (), ()).body
     else:
-        body = payment_answer(200, view.payment, view.refunds, view.audit).body
+        body = payment_answer(200, view.payment, view.refunds, view.audit, view.disputes).body
     return Response(body, media_type="application/json")
 
 

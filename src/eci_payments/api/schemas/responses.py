@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from eci_payments.domain.audit import TransactionType
+from eci_payments.domain.dispute import DisputeState
 from eci_payments.domain.ids import MAX_SAFE_INTEGER
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.payment import PaymentStatus, ProcessingReason
@@ -83,8 +84,20 @@ class RefundDocument(Shown):
     completed_at: datetime | None
 
 
+class DisputeDocument(Shown):
+    """A chargeback, as the gateway told of it. What is disputed or was lost cannot be refunded as well."""
+
+    dispute_id: Annotated[str, Field(description="The gateway's own id.")]
+    amount: Amount
+    amount_minor: Minor
+    status: DisputeState
+    reason: str
+    created_at: datetime
+    closed_at: datetime | None
+
+
 class PaymentDocument(Shown):
-    """A payment, with its audit trail and refunds, oldest first."""
+    """A payment, with its audit trail, refunds and disputes, oldest first."""
 
     payment_id: OwnId
     order_id: ShownId
@@ -112,11 +125,16 @@ class PaymentDocument(Shown):
     amount_refunded_minor: Minor
     amount_refund_pending: Amount
     amount_refund_pending_minor: Minor
+    amount_disputed: Amount
+    amount_disputed_minor: Minor
+    amount_charged_back: Amount
+    amount_charged_back_minor: Minor
     failure: FailureDocument | None
     next_action: NextActionDocument | None
     metadata: dict[str, str]
     transactions: list[TransactionDocument]
     refunds: list[RefundDocument]
+    disputes: list[DisputeDocument]
 
 
 class PaymentList(Shown):

@@ -47,4 +47,5 @@ async def _merchant(engine: Engine, account: str, event: GatewayEvent) -> Mercha
     if about is None:
         return SINGLE_SHOP
     async with engine.database.read() as session:
-        return await owner_of(session, account, about.key, about.charges) or SINGLE_SHOP
+        keys = [key for key in (about.key, about.charge_key) if key]
+        return await owner_of(session, account, keys, about.charges) or SINGLE_SHOP

@@ -35,6 +35,13 @@ _STATE = (
 )  # fmt: skip
 _AS_AUDITED = ", ".join(f"'{name}', p.{name}" for name in _STATE)
 
+_FACTS = ("refunded_elsewhere", "disputed", "charged_back", "exceeding")
+"""What a gateway did without us; the trail leaves out what is nought."""
+_FACTS_AS_AUDITED = ", ".join(f"'amount_{name}_minor', p.amount_{name}_minor" for name in _FACTS)
+_FACTS_DIFFER = " OR ".join(
+    f"coalesce(l.after -> 'amount_{name}_minor', '0') <> to_jsonb(p.amount_{name}_minor)" for name in _FACTS
+)
+
 LAST = RangeCheck(
     "audit_last",
     f"""
@@ -43,8 +50,9 @@ SELECT format('payment %s', p.payment_id) AS place,
             WHEN l.version <> p.version
             THEN format('is at version %s, its last audit entry at version %s', p.version, l.version)
             ELSE format('differs from its last audit entry in %s', (
-                SELECT string_agg(now.key, ', ' ORDER BY now.key) FROM jsonb_each(jsonb_build_object({_AS_AUDITED})) now
-                WHERE now.value IS DISTINCT FROM l.after -> now.key)) END AS what
+                SELECT string_agg(now.key, ', ' ORDER BY now.key)
+                FROM jsonb_each(jsonb_build_object({_AS_AUDITED}, {_FACTS_AS_AUDITED})) now
+                WHERE now.value IS DISTINCT FROM coalesce(l.after -> now.key, '0'))) END AS what
 FROM payments p
 LEFT JOIN LATERAL (
     SELECT t.version, t.after FROM transactions t
@@ -52,7 +60,7 @@ LEFT JOIN LATERAL (
     ORDER BY t.version DESC, t.transaction_log_id DESC LIMIT 1
 ) l ON true
 WHERE {in_range("p")}
-  AND (l.version IS DISTINCT FROM p.version OR NOT l.after @> jsonb_build_object({_AS_AUDITED}))
+  AND (l.version IS DISTINCT FROM p.version OR NOT l.after @> jsonb_build_object({_AS_AUDITED}) OR {_FACTS_DIFFER})
 """,
 )
 

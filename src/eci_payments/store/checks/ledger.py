@@ -83,6 +83,9 @@ def _amount(side: str, name: str) -> str:
     return f"CASE jsonb_typeof({value}) WHEN 'number' THEN ({value})::numeric ELSE 0 END"
 
 
+KEPT = "(p.amount_captured_minor - p.amount_refunded_minor - p.amount_charged_back_minor)"
+"""What a payment says that the merchant has of it."""
+
 VERSIONS = RangeCheck(
     "ledger_version",
     f"""
@@ -90,7 +93,8 @@ WITH booked AS (
     SELECT e.payment_id, e.version, {_net(_PAYABLE)} AS payable, {_net(f"'{UNAPPLIED}'")} AS unapplied
     FROM ledger_entries e WHERE {in_range("e")} GROUP BY e.payment_id, e.version
 ), moved AS (
-    SELECT t.payment_id, t.version, sum(({_grown("captured")}) - ({_grown("refunded")})) AS payable,
+    SELECT t.payment_id, t.version,
+           sum(({_grown("captured")}) - ({_grown("refunded")}) - ({_grown("charged_back")})) AS payable,
            sum({_grown("unapplied")}) AS unapplied
     FROM transactions t WHERE {in_range("t")} GROUP BY t.payment_id, t.version
 )
@@ -107,7 +111,7 @@ AMOUNTS = RangeCheck(
     f"""
 SELECT format('payment %s', p.payment_id) AS place,
        format('has %s %s captured less refunded and %s unapplied, the ledger %s and %s%s',
-              p.amount_captured_minor - p.amount_refunded_minor, p.currency, p.amount_unapplied_minor,
+              {KEPT}, p.currency, p.amount_unapplied_minor,
               coalesce(b.payable, 0), coalesce(b.unapplied, 0), ', and money in ' || b.others) AS what
 FROM payments p
 CROSS JOIN LATERAL (
@@ -121,7 +125,7 @@ CROSS JOIN LATERAL (
     ) c
 ) b
 WHERE {in_range("p")}
-  AND (p.amount_captured_minor - p.amount_refunded_minor <> coalesce(b.payable, 0)
+  AND ({KEPT} <> coalesce(b.payable, 0)
        OR p.amount_unapplied_minor <> coalesce(b.unapplied, 0) OR b.others IS NOT NULL)
 """,
 )

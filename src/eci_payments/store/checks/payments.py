@@ -21,7 +21,7 @@ WHERE {in_range("p")} AND NOT CASE p.status
     WHEN 'AUTHORIZED' THEN p.amount_authorized_minor > 0 AND p.amount_refunded_minor = 0
     WHEN 'COMPLETED' THEN p.amount_captured_minor > 0 AND p.amount_refunded_minor = 0
     WHEN 'PARTIALLY_REFUNDED' THEN p.amount_refunded_minor > 0 AND p.amount_refunded_minor < p.amount_captured_minor
-    WHEN 'REFUNDED' THEN p.amount_captured_minor > 0 AND p.amount_refunded_minor = p.amount_captured_minor
+    WHEN 'REFUNDED' THEN p.amount_captured_minor > 0 AND p.amount_refunded_minor >= p.amount_captured_minor
     ELSE false
 END
 """,
@@ -48,6 +48,7 @@ ORPHANS = RangeCheck(
             ("transactions", "transaction_log_id"),
             ("ledger_entries", "entry_id"),
             ("events", "event_id"),
+            ("disputes", "reference"),
         )
     ),
 )

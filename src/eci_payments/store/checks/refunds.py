@@ -10,14 +10,18 @@ AMOUNTS = RangeCheck(
     f"""
 SELECT format('payment %s', p.payment_id) AS place,
        format('has %s refunded and %s being refunded, its refunds say %s and %s', p.amount_refunded_minor,
-              p.amount_refund_pending_minor, g.refunded, g.pending) AS what
+              p.amount_refund_pending_minor, g.refunded, g.pending)
+         || CASE WHEN p.amount_refunded_elsewhere_minor = g.elsewhere THEN ''
+                 ELSE format('; %s of it elsewhere, and %s', p.amount_refunded_elsewhere_minor, g.elsewhere) END AS what
 FROM payments p
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(r.amount_minor) FILTER (WHERE r.status = 'SUCCEEDED'), 0) AS refunded,
+           coalesce(sum(r.amount_minor) FILTER (WHERE r.status = 'SUCCEEDED' AND r.made_elsewhere), 0) AS elsewhere,
            coalesce(sum(r.amount_minor) FILTER (WHERE r.status IN ('PENDING', 'AWAITING_APPROVAL')), 0) AS pending
     FROM refunds r WHERE r.merchant_id = p.merchant_id AND r.payment_id = p.payment_id
 ) g
-WHERE {in_range("p")} AND (p.amount_refunded_minor <> g.refunded OR p.amount_refund_pending_minor <> g.pending)
+WHERE {in_range("p")} AND (p.amount_refunded_minor <> g.refunded OR p.amount_refund_pending_minor <> g.pending
+                           OR p.amount_refunded_elsewhere_minor <> g.elsewhere)
 """,
 )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from eci_payments.domain.ids import MerchantId
 from eci_payments.domain.ledger import UNAPPLIED, payable_account
 from eci_payments.store.checks.check import in_range
+from eci_payments.store.checks.ledger import KEPT
 from eci_payments.store.session import run
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ SELECT e.currency, e.debit_account, e.credit_account, sum(e.amount_minor)::text 
 FROM ledger_entries e WHERE {in_range("e")} GROUP BY e.currency, e.debit_account, e.credit_account
 """
 _KEPT = f"""
-SELECT p.currency, sum(p.amount_captured_minor - p.amount_refunded_minor)::text AS kept,
+SELECT p.currency, sum({KEPT})::text AS kept,
        sum(p.amount_unapplied_minor)::text AS unapplied
 FROM payments p WHERE {in_range("p")} GROUP BY p.currency
 """
@@ -73,6 +74,7 @@ _COUNTED_NAMES = {
     "payments": "payments",
     "operations": "operations",
     "refunds": "refunds",
+    "disputes": "disputes",
     "audit entries": "transactions",
     "ledger entries": "ledger_entries",
     "events": "events",

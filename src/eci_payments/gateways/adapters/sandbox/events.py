@@ -7,15 +7,22 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from eci_payments.domain.dispute import DisputeState
 from eci_payments.gateways.adapters.sandbox.mapping import read_outcome
 from eci_payments.gateways.contract import NeverSeen, Outcome
-from eci_payments.gateways.hooks import BadWebhook, GatewayEvent, OperationTold, Subject
-from eci_payments.gateways.signatures import event_name, refuse_old, refuse_unsigned, type_name
+from eci_payments.gateways.hooks import (
+    BadWebhook,
+    DisputeTold,
+    GatewayEvent,
+    OperationTold,
+    RefundTold,
+    Subject,
+    Told,
+)
+from eci_payments.gateways.signatures import decoded, event_name, refuse_old, refuse_unsigned, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,41 +40,80 @@ class SandboxEvent:
     amount_minor: int
     currency: str
     outcome: Outcome
-    created_at: datetime
-    merchant_id: int
-    payload: dict[str, Any]
 
 
 def read_webhook(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float
 ) -> GatewayEvent:
     """The event in our words. Raises BadWebhook."""
-    event = read_event(headers, body, secrets, now_s)
-    told = OperationTold(
-        about=Subject(key=event.key),
-        currency=event.currency,
-        outcome=event.outcome,
-        amount_minor=event.amount_minor,
-    )
-    return GatewayEvent(
-        event_id=event_name(event.event_id),
-        type=type_name(event.type),
-        occurred_at=event.created_at,
-        told=told,
-        payload=event.payload,
-        merchant_id=event.merchant_id,
-    )
+    event = _verified(headers, body, secrets, now_s)
+    try:
+        return GatewayEvent(
+            event_id=event_name(event["id"]),
+            type=type_name(event["type"]),
+            occurred_at=_moment(event["created_at"]),
+            told=_told(event["data"]),
+            payload=event,
+            merchant_id=int(event["data"]["merchant_id"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise BadWebhook("not an event") from None
 
 
 def read_event(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float) -> SandboxEvent:
-    """The event in these raw bytes. ``headers`` have lower-case names. Raises BadWebhook."""
+    """The event about an operation in these raw bytes. ``headers`` have lower-case names. Raises BadWebhook."""
+    event = _verified(headers, body, secrets, now_s)
+    try:
+        return _event(event["id"], event)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise BadWebhook("not an event") from None
+
+
+def _verified(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float
+) -> dict[str, Any]:
     event_id = headers.get("webhook-id", "")
     _verify(headers, event_id, body, secrets, now_s)
-    try:
-        event = msgspec.json.decode(body)
-        return _event(event_id, event)
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
-        raise BadWebhook("not an event") from None
+    event = decoded(body)
+    if event.get("id") != event_id:
+        raise BadWebhook("not an event")
+    return event
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _told(data: dict[str, Any]) -> Told:
+    amount, currency = int(data["amount_minor"]), str(data["currency"])
+    if data["kind"] == "dispute":
+        return DisputeTold(
+            about=Subject(charge_key=str(data["parent_key"])),
+            reference=str(data["reference"]),
+            state=DisputeState(str(data["state"]).upper()),
+            amount_minor=amount,
+            currency=currency,
+            reason=str(data["reason"]),
+        )
+    outcome = _outcome(data)
+    if data["kind"] == "refund":
+        return RefundTold(
+            about=Subject(key=str(data["key"]), charge_key=str(data["parent_key"])),
+            reference=str(data.get("reference") or data["key"]),
+            amount_minor=amount,
+            currency=currency,
+            outcome=outcome,
+        )
+    about = Subject(key=str(data["key"]))
+    return OperationTold(about=about, currency=currency, outcome=outcome, amount_minor=amount)
+
+
+def _outcome(data: dict[str, Any]) -> Outcome:
+    outcome = read_outcome(data)
+    if isinstance(outcome, NeverSeen):
+        raise ValueError("never seen")  # noqa: TRY004 - an event that makes no sense
+    return outcome
 
 
 def _verify(
@@ -90,9 +136,6 @@ def _key(secret: str) -> bytes:
 
 def _event(event_id: str, event: dict[str, Any]) -> SandboxEvent:
     data = event["data"]
-    outcome = read_outcome(data)
-    if event["id"] != event_id or isinstance(outcome, NeverSeen):
-        raise ValueError("id")
     return SandboxEvent(
         event_id,
         str(event["type"]),
@@ -101,8 +144,5 @@ def _event(event_id: str, event: dict[str, Any]) -> SandboxEvent:
         str(data["transaction_id"]),
         int(data["amount_minor"]),
         str(data["currency"]),
-        outcome,
-        datetime.fromisoformat(event["created_at"]),
-        int(data["merchant_id"]),
-        event,
+        _outcome(data),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from eci_payments.domain.ids import GatewayKey, MerchantId, TransactionId
 from eci_payments.domain.methods import Upi
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
 from eci_payments.gateways.adapters.simulator.entry import CHARGING, Entry, State
@@ -86,6 +87,21 @@ def is_same(entry: Entry, call: GatewayCall) -> bool:
         and entry.currency == call.currency
         and entry.method is call.method
         and (call.parent_key == entry.parent_key or None in {call.parent_key, entry.parent_key})
+    )
+
+
+def refund_of(charge: Entry, key: str, amount_minor: int) -> GatewayCall:
+    """The call of a refund that somebody makes in the dashboard."""
+    return GatewayCall(
+        kind=CallKind.REFUND,
+        key=GatewayKey(key),
+        merchant_id=MerchantId(charge.merchant_id),
+        transaction_id=TransactionId(charge.transaction_id),
+        amount_minor=amount_minor,
+        currency=charge.currency,
+        method=charge.method,
+        parent_key=GatewayKey(charge.key),
+        order_id=charge.order_id,
     )
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
+from eci_payments.gateways.adapters.simulator.disputes import Dispute, find_dispute
 from eci_payments.gateways.adapters.simulator.entry import Entry, State
 from eci_payments.gateways.adapters.simulator.table import find
 from eci_payments.gateways.contract import CallKind
@@ -57,6 +58,8 @@ class Notice:
     happened_at_s: float
     attempts: int
     fault: NoticeFault | None
+    dispute: Dispute | None = None
+    """What the event is about, where it is a dispute; ``entry`` is the charge then."""
 
 
 _ADD = """
@@ -85,6 +88,12 @@ def announce(
         _add(connection, entry, entry.state, entry.code, known_at_s, how, fault)
     if entry.turns_into is not None and entry.turns_at_s is not None:
         _add(connection, entry, entry.turns_into, entry.turn_code, entry.turns_at_s, how, fault)
+
+
+def announce_dispute(connection: sqlite3.Connection, dispute: Dispute, now_s: float) -> None:
+    """Write the notice of a dispute that was raised or decided."""
+    row = _row(dispute.reference, dispute.root_key, dispute.state, None, None, now_s, now_s)
+    connection.execute(_ADD, row)
 
 
 def _add(
@@ -129,15 +138,24 @@ def _notice(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Notice | No
     event_id, key, state, code, fault, happened_at_s, attempts = row
     entry = find(connection, key, happened_at_s)
     if entry is None:
-        return None
+        return _of_dispute(connection, row)
     then = replace(entry, state=State(state), code=DeclineCode(code) if code else None, silent_left=0)
     return Notice(event_id, then, happened_at_s, attempts, NoticeFault(fault) if fault else None)
+
+
+def _of_dispute(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Notice | None:
+    event_id, reference, state, _, _, happened_at_s, attempts = row
+    dispute = find_dispute(connection, reference)
+    charge = None if dispute is None else find(connection, dispute.root_key, happened_at_s)
+    if dispute is None or charge is None:
+        return None
+    return Notice(event_id, charge, happened_at_s, attempts, None, replace(dispute, state=state))
 
 
 def _row(
     key: str,
     root_key: str,
-    state: State,
+    state: str,
     code: DeclineCode | None,
     fault: NoticeFault | None,
     at_s: float,

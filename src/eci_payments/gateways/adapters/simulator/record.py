@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import defaultdict
 from contextlib import closing
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from eci_payments.gateways.adapters.simulator import engine
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
+from eci_payments.gateways.adapters.simulator.disputes import Dispute, decided, listed_disputes, raised
 from eci_payments.gateways.adapters.simulator.entry import CHARGING, Entry, State
 from eci_payments.gateways.adapters.simulator.movements import Movement, Totals, movement_of, summed
 from eci_payments.gateways.adapters.simulator.notices import (
@@ -18,6 +20,7 @@ from eci_payments.gateways.adapters.simulator.notices import (
     Notice,
     NoticeFault,
     announce,
+    announce_dispute,
     claim,
     listed,
     settle,
@@ -96,6 +99,24 @@ class SimulatorRecord:
             lambda connection: self._choose(connection, reference, approved=approved)
         )
 
+    async def refund_elsewhere(self, charge: str, amount_minor: int) -> Entry | None:
+        """A refund of the charge with this reference that the shop did not ask for; None without such a charge."""
+        return await self._writer.run(lambda connection: self._refund(connection, charge, amount_minor))
+
+    async def raise_dispute(self, charge: str, amount_minor: int, reason: str) -> Dispute | None:
+        """A dispute of the charge with this reference; None without such a charge."""
+        return await self._writer.run(
+            lambda connection: self._dispute(connection, charge, amount_minor, reason)
+        )
+
+    async def decide_dispute(self, reference: str, state: str) -> Dispute | None:
+        """Won or lost; None when there is none."""
+        return await self._writer.run(lambda connection: self._decide(connection, reference, state))
+
+    async def disputes(self) -> list[dict[str, Any]]:
+        """All of them, for people and tests."""
+        return await self._writer.run(listed_disputes)
+
     async def claim_notices(self) -> list[Notice]:
         """Notices to send now; each comes again later unless it is settled."""
         return await self._writer.run(lambda connection: claim(connection, self.clock()))
@@ -156,6 +177,37 @@ class SimulatorRecord:
         decision = decide(call, book, now_s, self.pace)
         self._put(connection, decision.entry, now_s, fault)
         return Recorded(decision.entry, decision.plan.told)
+
+    def _refund(self, connection: sqlite3.Connection, charge: str, amount_minor: int) -> Entry | None:
+        now_s = self.clock()
+        book = book_of(connection, None, charge, now_s)
+        if book is None or not book.captured_minor:
+            return None
+        call = engine.refund_of(book.root, f"dashboard-{secrets.token_hex(12)}", amount_minor)
+        decision = engine.arrive(call, book, now_s, self.pace)
+        self._put(connection, decision.entry, now_s)
+        return decision.entry
+
+    def _dispute(
+        self, connection: sqlite3.Connection, charge: str, amount_minor: int, reason: str
+    ) -> Dispute | None:
+        now_s = self.clock()
+        book = book_of(connection, None, charge, now_s)
+        if book is None or not book.captured_minor:
+            return None
+        dispute = raised(connection, book.root.key, amount_minor, reason)
+        self._announce(connection, dispute, now_s)
+        return dispute
+
+    def _decide(self, connection: sqlite3.Connection, reference: str, state: str) -> Dispute | None:
+        dispute = decided(connection, reference, state)
+        if dispute is not None:
+            self._announce(connection, dispute, self.clock())
+        return dispute
+
+    def _announce(self, connection: sqlite3.Connection, dispute: Dispute, now_s: float) -> None:
+        if self.announcing is not None:
+            announce_dispute(connection, dispute, now_s)
 
     def _look(self, connection: sqlite3.Connection, key: str) -> Entry | None:
         now_s = self.clock()

@@ -1,4 +1,4 @@
-"""The record's tables: operations as the gateway knows them, and notices of what became of them."""
+"""The record's tables: operations as the gateway knows them, disputes, and notices of what became of them."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS operations (
@@ -40,6 +40,13 @@ CREATE TABLE IF NOT EXISTS notices (
     due_at_s     REAL,
     attempts     INTEGER NOT NULL DEFAULT 0,
     last_answer  TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS disputes (
+    reference    TEXT PRIMARY KEY,
+    root_key     TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0),
+    reason       TEXT NOT NULL,
+    state        TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS notices_due ON notices (due_at_s) WHERE due_at_s IS NOT NULL;
 """
