@@ -12,8 +12,9 @@ FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3 
 TEST_WORKERS ?= 2
 TEST_ARGS ?=
 BENCH_ARGS ?=
+FLOOD_ARGS ?=
 
-.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill proof restore-drill trace lock clean
+.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill proof restore-drill trace flood lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ format: $(VENV)/.stamp-dev ## Format the code and mend what the linter can mend 
 
 bench: $(VENV)/.stamp-dev ## Measure charges/s against pgbench on the same database (BENCH_ARGS)
 	@PYTHONPATH=tools $(BIN)/python -m bench $(BENCH_ARGS)
+
+flood: $(VENV)/.stamp-dev ## Measure what one key suffers while another sends five times its limit (FLOOD_ARGS)
+	@PYTHONPATH=tools $(BIN)/python -m bench.flood $(FLOOD_ARGS)
 
 chaos-kill: $(VENV)/.stamp-dev ## Kill serve and work 50 times under load (make test does it 5 times; CHAOS_KILLS, CHAOS_SEED)
 	CHAOS_KILLS=$${CHAOS_KILLS:-50} $(BIN)/python -m pytest -s tests/chaos/test_kill.py

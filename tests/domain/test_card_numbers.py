@@ -12,6 +12,7 @@ from eci_payments.domain.card_numbers import (
     CardNumberSpan,
     card_number_spans,
     contains_card_number,
+    id_holds_card_number,
     passes_luhn,
 )
 from support.cards import card_numbers, grouped
@@ -125,3 +126,26 @@ def test_time_grows_with_length_and_not_with_its_square(unit):
         return min(timings)
 
     assert seconds(160_000) < 40 * max(seconds(16_000), 0.002)
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("5301250070000191", True),
+        ("4242424242424242", True),
+        ("order-5301250070000191", True),
+        ("5301.2500.7000.0191", True),
+        ("5301_2500_7000_0191", True),
+        ("card5301250070000191x", True),
+        ("378282246310005", True),
+        ("2024112500000017", False),  # a date and a number, though Luhn passes
+        ("5301250070000192", False),  # no check digit
+        ("1732500000000", False),
+        ("530125007000", False),
+        ("f81d4fae-7dec-41d0-4242-424242424242", False),  # random
+        ("f81d4fae7dec41d04242424242424242", False),
+        ("ORD-2026-000001", False),
+    ],
+)
+def test_ids_hold_a_card_number_only_where_a_network_gives_such_out(text, holds):
+    assert id_holds_card_number(text) is holds

@@ -1,8 +1,7 @@
 """Card numbers and codes sent through everything that a caller can write: nothing that stays holds them.
 
 Looked through after a stop: every file of the embedded database (its log of writes and its own logs too), the
-simulator's record, our logs at DEBUG; and every answer and the metrics. Order and user ids are left out: they are the
-caller's own numbers, and a number of 16 digits may be one (docs/pci-scope.md).
+simulator's record, our logs at DEBUG; and every answer and the metrics.
 """
 
 from __future__ import annotations
@@ -61,6 +60,9 @@ def bodies():
         for details in ({"upi": {"vpa": f"{PAN}@bank"}}, {"bank": {"code": PAN}}, {"wallet": {"code": PAN}}):
             yield base | {"payment_details": details}
     yield base | {"amount": int(PAN)}
+    for own in (PAN, int(PAN), DASHED, f"order-{PAN}", PAN[:4] + "." + PAN[4:]):
+        yield base | {"order_id": own}
+        yield base | {"order_id": "own", "user_id": own}
 
 
 def send_everything(client: httpx.Client) -> list[bytes]:  # noqa: C901 - one loop for each place to write in
@@ -73,6 +75,11 @@ def send_everything(client: httpx.Client) -> list[bytes]:  # noqa: C901 - one lo
     for number, body in enumerate(bodies()):
         for path in ("/v1/payments/charge", "/v1/payments"):
             send("POST", path, json=body, headers={"Idempotency-Key": f"k{number}"})
+    for number, name in enumerate(("X-Correlation-Id", "traceparent", "tracestate", "User-Agent", "Cookie")):
+        for value in (PAN, f"00-{PAN * 2}-{PAN}-01", f"x={PAN}"):
+            given = {"Idempotency-Key": f"v{number}-{len(value)}", name: value}
+            body = {"order_id": given["Idempotency-Key"], "user_id": 7, "amount": 5, "payment_method": "UPI"}
+            send("POST", "/v1/payments/charge", json=body, headers=given)
     for verb, path in (
         ("POST", "confirm"),
         ("POST", "capture"),

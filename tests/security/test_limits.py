@@ -55,6 +55,24 @@ def test_whoever_waits_as_long_as_it_says_gets_through():
         passed(limits, 500)
 
 
+def test_no_subject_spends_its_ten_seconds_in_one():
+    now, busy = [1000.0 * WINDOW_S], Subject(1, "key:a", 500 * WINDOW_S)
+    limits = Limits(lambda: now[0])
+    assert passed(limits, 2500, busy) == 500
+    verdict = limits.take(busy)
+    assert verdict.headers() == {
+        "RateLimit-Policy": f'"default";q=5000;w={WINDOW_S}, "burst";q=500;w=1',
+        "RateLimit": '"burst";r=0;t=1',
+    }
+    assert verdict.reset_s == 1
+    let_through = 0
+    for _ in range(100):  # a flood at five times the limit gets its share of every second
+        now[0] += 0.1
+        let_through += passed(limits, 250, busy)
+    assert 3500 <= let_through <= 5000
+    assert passed(limits, 500, Subject(1, "key:b", 5 * WINDOW_S)) == 50  # small limits may be spent at once
+
+
 def test_subjects_do_not_share_and_merchants_do_not_either():
     limits = Limits(lambda: 5.0)
     assert passed(limits, 500) == LIMIT
@@ -100,6 +118,16 @@ async def test_an_address_is_limited_before_its_key_is_looked_at(service_url):
         assert statuses[:10] == [401] * 10
         assert statuses[-1] == 429
         assert (await api.get("/livez")).status_code == 200
+
+
+async def test_a_key_that_floods_does_not_use_up_the_limit_of_the_address_that_it_shares(service_url, keys):
+    flood, other = bearer(await keys.make()), bearer(await keys.make())
+    async with guarded_api(service_url, rate_per_key=1, rate_per_address=3) as (api, _):
+        assert (await api.get(LIST, headers=other)).status_code == 200
+        flooded = [(await api.get(LIST, headers=flood)).status_code for _ in range(50)]
+        assert flooded.count(200) == 10
+        assert flooded.count(429) == 40
+        assert (await api.get(LIST, headers=other)).status_code == 200
 
 
 async def test_three_replicas_keep_one_limit_to_within_the_stated_error(service_url, keys):

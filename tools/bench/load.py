@@ -160,8 +160,12 @@ def _receive(connection: _Connection) -> int | None:
     chunk = connection.socket.recv(RECEIVE_BYTES)
     if not chunk:
         raise ConnectionError("the service closed a connection")
-    received = connection.received
-    received += chunk
+    connection.received += chunk
+    return answer_in(connection.received)
+
+
+def answer_in(received: bytearray) -> int | None:
+    """The status of the answer that was received, or None while a part of it is still to come."""
     head = received.find(b"\r\n\r\n")
     if head < 0:
         return None

@@ -16,6 +16,7 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -24,7 +25,7 @@ from eci_payments.store.embedded import EmbeddedPostgres
 from eci_payments.store.embedded.cluster import ADMIN_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from bench.load import Address
 
@@ -67,6 +68,11 @@ class Stack:
             charged: dict[str, Any] = json.load(answer)
             return charged
 
+    def command(self, name: str, **settings: str) -> None:
+        """Run a command of ours to its end. Raises CalledProcessError."""
+        environment = self.environment | settings
+        subprocess.run([*COMMAND, name], env=environment, check=True, stdout=subprocess.DEVNULL)
+
     def verify(self) -> tuple[int, str]:
         """The exit code and the words of `eci-payments verify`."""
         done = subprocess.run(
@@ -79,8 +85,11 @@ COMMAND = [sys.executable, "-m", "eci_payments"]
 
 
 @contextmanager
-def stack(folder: Path, serves: int) -> Iterator[Stack]:
-    """A migrated database in a new folder below ``folder`` (the same disk as the service's own), and the service."""
+def stack(folder: Path, serves: int, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Stack]:
+    """A migrated database in a new folder below ``folder`` (the same disk as the service's own), and the service.
+
+    ``settings`` come on top of the defaults.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     data_dir = Path(tempfile.mkdtemp(prefix="bench-", dir=folder))
     environment = {
@@ -88,6 +97,7 @@ def stack(folder: Path, serves: int) -> Iterator[Stack]:
         "DATA_DIR": str(data_dir),
         "GATEWAYS": "simulator",
         "SIMULATOR_DB": ":memory:",
+        **settings,
     }
     try:
         with EmbeddedPostgres(data_dir):

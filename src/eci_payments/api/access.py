@@ -86,7 +86,14 @@ class Access:
         return client_address(scope, self.rules.trusted_proxies)
 
     async def admit(self, scope: Scope) -> Principal:
-        """Who asks. Raises WireError unauthorized, forbidden or rate_limited."""
+        """Who asks. Raises WireError unauthorized, forbidden or rate_limited.
+
+        A key that is remembered meets its own limit first: one that floods then uses up no more of its address's than
+        it may, and other keys of that address are not refused for it.
+        """
+        known = self._remembered(scope)
+        if known is not None:
+            self._limit_key(known, scope)
         if not self.rules.open_mode:
             self._limit_address(scope)
         text = _given(scope)
@@ -95,8 +102,9 @@ class Access:
             if not self._is_admin_page(scope, page) and not await self._is_open(scope):
                 raise unauthorized("An API key is needed: Authorization: Bearer, or X-Api-Key.")
             return OPEN
-        principal = self._of_token(text, scope) or await self._holder(text, scope)
-        self._limit_key(principal, scope)
+        principal = known or self._of_token(text, scope) or await self._holder(text, scope)
+        if known is None:
+            self._limit_key(principal, scope)
         if page is not None and not _may_see(principal, page, scope["path"]):
             raise _forbidden(page)
         return principal
@@ -177,8 +185,16 @@ class Access:
             raise unauthorized("The read token is not valid or has expired.")
         return Principal(token.merchant_id, f"read-token:{token.payment_id}", frozenset(), token=token)
 
+    def _remembered(self, scope: Scope) -> Principal | None:
+        try:
+            text = _given(scope)
+        except WireError:
+            return None
+        found = None if text is None else self.keys.fresh(text)
+        return None if found is None else found.principal
+
     async def _holder(self, text: str, scope: Scope) -> Principal:
-        found = self.keys.fresh(text) or await self.keys.find(text)
+        found = await self.keys.find(text)
         if found.principal is None:
             scope["eci.why_not"] = found.why_not
             raise unauthorized("The API key is not valid.")
@@ -215,7 +231,8 @@ class Access:
             self.flush_soon()
         if not verdict.passes:
             headers = verdict.headers() | {"Retry-After": str(verdict.reset_s)}
-            detail = f"More than {subject.limit} requests in {WINDOW_S} seconds."
+            most = f"{subject.burst} requests in a second" if verdict.is_burst else _most(subject)
+            detail = f"More than {most}."
             raise WireError("rate_limited", detail, headers=headers)
         return verdict
 
@@ -261,6 +278,10 @@ def _address_subject(address: str, rate: int) -> Subject:
 @lru_cache(maxsize=4096)
 def _webhook_subject(address: str, rate: int) -> Subject:
     return Subject(SINGLE_SHOP, f"webhooks:{limited_as(address)}", rate * WINDOW_S)
+
+
+def _most(subject: Subject) -> str:
+    return f"{subject.limit} requests in {WINDOW_S} seconds"
 
 
 def _key_subject(principal: Principal, rate: int) -> Subject:

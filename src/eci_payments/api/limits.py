@@ -2,6 +2,8 @@
 
 A subject (a key, an address) may do ``limit`` requests in any `WINDOW_S` seconds: what it did in this window, and
 of the window before the share that still lies within the last ten seconds. Only what was let through counts.
+Within that, one process lets no subject spend its ten seconds in one: a second has a tenth of the limit, or `BURST`
+where that is more. Else whoever floods would have the whole service to itself until its limit is used up.
 
 Each process counts for itself, and every half second adds what it let through to a sum in the database, of which it
 then knows what all the others did. The error: with R processes, up to (R - 1) times what one of them lets through in
@@ -24,6 +26,8 @@ KNOWN_MAX = 20_000
 """Subjects that one process remembers; beyond it the oldest begin anew."""
 TOLD_FROM = 20
 """A subject is told to the others from a twentieth of its limit on: small callers cost the database nothing."""
+BURST = 100
+"""Requests that every subject may do in one second, whatever its limit over ten is."""
 
 
 class Subject(NamedTuple):
@@ -33,6 +37,11 @@ class Subject(NamedTuple):
     name: str
     limit: int
 
+    @property
+    def burst(self) -> int:
+        """How many requests in one second."""
+        return max(self.limit // WINDOW_S, BURST)
+
 
 @dataclass(slots=True)
 class _Count:
@@ -40,21 +49,39 @@ class _Count:
     used: int = 0
     before: int = 0
     untold: int = 0
+    second: int = 0
+    in_second: int = 0
+    in_second_before: int = 0
+
+    def is_burst(self, now: float, most: int) -> bool:
+        """Whether one more would be too many for the last second; begins a new second where it is time."""
+        second = int(now)
+        if second != self.second:
+            self.in_second_before = self.in_second if second == self.second + 1 else 0
+            self.second, self.in_second = second, 0
+        return self.in_second + self.in_second_before * (1 - (now - second)) + 1 > most
 
 
 class Verdict(NamedTuple):
-    """Whether a request may pass, and what the RateLimit header says of the next ones."""
+    """Whether a request may pass, and what the RateLimit header says of the next ones. ``burst`` as in `Subject`."""
 
     passes: bool
     limit: int
     remaining: int
     reset_s: int
+    burst: int
+    is_burst: bool = False
 
     def headers(self) -> dict[str, str]:
-        """As draft-ietf-httpapi-ratelimit-headers has them."""
+        """As draft-ietf-httpapi-ratelimit-headers has them; of the burst only where it may be what one meets."""
+        policy = f'"default";q={self.limit};w={WINDOW_S}'
         return {
-            "RateLimit-Policy": f'"default";q={self.limit};w={WINDOW_S}',
-            "RateLimit": f'"default";r={self.remaining};t={self.reset_s}',
+            "RateLimit-Policy": policy
+            if self.burst >= self.limit
+            else f'{policy}, "burst";q={self.burst};w=1',
+            "RateLimit": '"burst";r=0;t=1'
+            if self.is_burst
+            else f'"default";r={self.remaining};t={self.reset_s}',
         }
 
 
@@ -82,19 +109,19 @@ class Limits:
         number, into = divmod(now, WINDOW_S)
         count = self._count((subject.merchant_id, subject.name), int(number))
         used = count.used + count.before * (1 - into / WINDOW_S)
-        reset_s = ceil(WINDOW_S - into)
-        if used + 1 > subject.limit:
-            return Verdict(
-                passes=False, limit=subject.limit, remaining=0, reset_s=_wait_s(count, subject.limit, into)
-            )
+        limit, burst = subject.limit, subject.burst
+        if used + 1 > limit:
+            return Verdict(False, limit, 0, _wait_s(count, limit, into), burst)  # noqa: FBT003 - the first field
+        remaining = int(limit - used - 1)
+        if burst < limit and count.is_burst(now, burst):
+            return Verdict(False, limit, remaining + 1, 1, burst, is_burst=True)  # noqa: FBT003
         count.used += 1
+        count.in_second += 1
         count.untold += 1
-        if count.used * TOLD_FROM >= subject.limit:
+        if count.used * TOLD_FROM >= limit:
             self._untold[subject.merchant_id, subject.name, count.number] += count.untold
             count.untold = 0
-        return Verdict(
-            passes=True, limit=subject.limit, remaining=int(subject.limit - used - 1), reset_s=reset_s
-        )
+        return Verdict(True, limit, remaining, ceil(WINDOW_S - into), burst)  # noqa: FBT003
 
     def taken_untold(self) -> dict[Place, int]:
         """What the others do not know yet; from now on it counts as told."""

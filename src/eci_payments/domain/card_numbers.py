@@ -51,6 +51,27 @@ def card_number_spans(text: str) -> Iterator[CardNumberSpan]:
         yield from _merged(_Row(found[0], found.start()))
 
 
+def id_holds_card_number(text: str) -> bool:
+    """Whether an order's or user's id holds what is a card's number by its issuer's first digits too.
+
+    Ids are often made of digits, of dates for instance: of those only what a card network gives out is judged.
+    Random ones of 24 hexadecimal digits and more are left alone.
+    """
+    if len(text) < SHORTEST or _RANDOM.fullmatch(text):
+        return False
+    plain = _ID_BREAKS.sub("-", text)
+    spans = (plain[span.start : span.end].replace("-", "") for span in card_number_spans(plain))
+    return any(_ISSUED.match(digits) for digits in spans)
+
+
+_RANDOM = re.compile(r"(?=.*[A-Fa-f])[0-9A-Fa-f-]{24,}", re.ASCII)
+_ID_BREAKS = re.compile(r"[._]")
+_ISSUED = re.compile(
+    r"4|5[0-8]|6[0-9]|2(?:2(?:2[1-9]|[3-9])|[3-6]|7(?:[01]|20))|3(?:[47]|[0689]|5(?:2[89]|[3-8]))"
+)
+"""How numbers of Visa, Mastercard, Maestro, RuPay, Discover, UnionPay, American Express, Diners and JCB begin."""
+
+
 class _Row:
     """An unbroken row of digit groups, with sums that tell in one step whether any part of it passes Luhn."""
 

@@ -119,7 +119,9 @@ class Settings:
         "Access",
     )
     rate_limit_per_key: int = setting(
-        kinds.whole(0, 1_000_000), "500", "Requests per second of one API key, over 10 s; 0: no limit"
+        kinds.whole(0, 1_000_000),
+        "500",
+        "Requests per second of one API key, over 10 s; in one second so many too, or 100; 0: no limit",
     )
     rate_limit_per_address: int = setting(
         kinds.whole(0, 1_000_000), "1000", "Requests per second of one address, over 10 s; 0: no limit"

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from eci_payments.api.schemas.closed import rules_of
-from eci_payments.domain.card_numbers import contains_card_number
+from eci_payments.domain.card_numbers import contains_card_number, id_holds_card_number
 from eci_payments.domain.ids import MAX_SAFE_INTEGER, external_id
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.money import Currency, InvalidMoney, currency, minor_units
@@ -68,6 +68,13 @@ def _amount(value: object) -> int | str | Decimal | None:
     return value
 
 
+def _external_id(value: object) -> str:
+    text = external_id(value)
+    if id_holds_card_number(text):
+        raise PydanticCustomError(CARD_DATA, "must not hold a card number")
+    return text
+
+
 _ID_SCHEMA = {
     "anyOf": [
         {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER},
@@ -85,7 +92,7 @@ _AMOUNT_MEANING = (
 )
 _CODES = sorted(each.value for each in IsoCurrency if each.exponent is not None)
 
-ExternalId = Annotated[str, PlainValidator(external_id), WithJsonSchema(_ID_SCHEMA)]
+ExternalId = Annotated[str, PlainValidator(_external_id), WithJsonSchema(_ID_SCHEMA)]
 CurrencyCode = Annotated[
     str,
     PlainValidator(_currency),
