@@ -372,7 +372,7 @@ RAZORPAY = [
     (
         "payment.failed",
         {"payment": PAYMENT | {"status": "failed"}},
-        charge_told(Unknown("a payment of the order is 'failed'")),
+        charge_told(Unknown("a payment of the order is in a state that is not known")),
     ),
     (
         "refund.processed",
