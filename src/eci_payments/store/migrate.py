@@ -45,6 +45,7 @@ MIGRATION_LOCK = 0x6563695F6D696772
 """The advisory lock of migrations, held until the transaction ends: ``eci_migr`` in ASCII."""
 WAIT_FOR_ANOTHER_MIGRATION_MS = 30_000
 """Replicas that start together all migrate; the later ones wait this long for the first."""
+ASK_AGAIN_S = 0.2
 LOCK_TIMEOUT_MS = 3_000
 """Whoever writes waits behind a waiting migration: three seconds are a slow answer, not an outage."""
 WAIT_BESIDE_WRITERS_MS = 30_000
@@ -58,6 +59,10 @@ STAYED_UNFINISHED = (
     "the schema is migrated, but an index or a check of old rows had to wait too long for other transactions;"
     " try again later"
 )
+
+
+class _Busy(Exception):
+    """Another migration is at work."""
 
 
 class MigrationRefused(Exception):
@@ -128,6 +133,8 @@ async def _done(step: Callable[[], Awaitable[None]]) -> bool:
     """Whether it is done; False when a lock was not to be had in time."""
     try:
         await step()
+    except _Busy:
+        return False
     except UnknownRole as error:
         raise MigrationRefused(str(error)) from error
     except DBAPIError as error:
@@ -153,10 +160,21 @@ async def _upgrade_once(engine: AsyncEngine, service_role: str | None) -> None:
 
 
 async def _lock(session: WriteSession) -> None:
-    """Be the only migration until the transaction ends."""
-    await run(session, f"SET LOCAL lock_timeout = {WAIT_FOR_ANOTHER_MIGRATION_MS}")
-    await run(session, "SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-    await run(session, f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+    """Be the only migration until the transaction ends. Raises _Busy when another one is for too long.
+
+    Asked again and again rather than waited for: a statement that waits holds a snapshot, for which a concurrent index
+    of the very migration that it waits for would wait. The last statement is no query, which would keep one too.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + WAIT_FOR_ANOTHER_MIGRATION_MS / 1000
+    while True:
+        (row,) = await run(session, "SELECT pg_try_advisory_xact_lock($1) AS ours", MIGRATION_LOCK)
+        await run(session, f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        if row.ours:
+            return
+        if loop.time() > give_up_at:
+            raise _Busy
+        await asyncio.sleep(ASK_AGAIN_S)
 
 
 async def _finish(engine: AsyncEngine) -> None:
