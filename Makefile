@@ -14,7 +14,7 @@ TEST_ARGS ?=
 BENCH_ARGS ?=
 FLOOD_ARGS ?=
 
-.PHONY: help run test check format-check lint types contracts sizes format bench chaos-kill proof restore-drill trace flood lock clean
+.PHONY: help run test check format-check lint types contracts sizes format bench bench-slow-gateway chaos-kill proof restore-drill trace flood lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ format: $(VENV)/.stamp-dev ## Format the code and mend what the linter can mend 
 
 bench: $(VENV)/.stamp-dev ## Measure charges/s against pgbench on the same database (BENCH_ARGS)
 	@PYTHONPATH=tools $(BIN)/python -m bench $(BENCH_ARGS)
+
+bench-slow-gateway: $(VENV)/.stamp-dev ## Measure what one gateway keeps of its charges/s while another takes 5 s (BENCH_ARGS)
+	@PYTHONPATH=tools $(BIN)/python -m bench.slow_gateway $(BENCH_ARGS)
 
 flood: $(VENV)/.stamp-dev ## Measure what one key suffers while another sends five times its limit (FLOOD_ARGS)
 	@PYTHONPATH=tools $(BIN)/python -m bench.flood $(FLOOD_ARGS)

@@ -105,20 +105,18 @@ def drive(addresses: Sequence[Address], connections: int, seconds: float, run: s
         poll.close()
 
 
-def requests(run: str) -> Callable[[int], bytes]:
+def requests(run: str, method: str = "UPI") -> Callable[[int], bytes]:
     """Makes the n-th charge of this run: an order and a key that nobody used before."""
     head = (
         "POST /v1/payments/charge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         "Idempotency-Key: {run}-{number:08d}\r\nContent-Length: {length}\r\n\r\n"
     )
-    body = (
-        '{{"order_id":"{run}-{number:08d}","user_id":{user:06d},"amount":"1499.00","payment_method":"UPI"}}'
-    )
-    length = len(body.format(run=run, number=0, user=100_000))
+    body = '{{"order_id":"{run}-{number:08d}","user_id":{user:06d},"amount":"1499.00","payment_method":"{method}"}}'
+    length = len(body.format(run=run, number=0, user=100_000, method=method))
 
     def make(number: int) -> bytes:
         user = 100_000 + number % 50_000
-        return (head + body).format(run=run, number=number, length=length, user=user).encode()
+        return (head + body).format(run=run, number=number, length=length, user=user, method=method).encode()
 
     return make
 

@@ -93,7 +93,7 @@ def stack(folder: Path, serves: int, settings: Mapping[str, str] = MappingProxyT
     folder.mkdir(parents=True, exist_ok=True)
     data_dir = Path(tempfile.mkdtemp(prefix="bench-", dir=folder))
     environment = {
-        **_without_settings(),
+        **without_settings(),
         "DATA_DIR": str(data_dir),
         "GATEWAYS": "simulator",
         "SIMULATOR_DB": ":memory:",
@@ -113,7 +113,7 @@ def stack(folder: Path, serves: int, settings: Mapping[str, str] = MappingProxyT
         shutil.rmtree(data_dir, ignore_errors=True)
 
 
-def _without_settings() -> dict[str, str]:
+def without_settings() -> dict[str, str]:
     """The environment without settings of the service: what is measured are its defaults."""
     from eci_payments.settings import declared  # noqa: PLC0415
 

@@ -1,0 +1,191 @@
+"""``make bench-slow-gateway``: what one gateway's charges keep of their throughput while another takes 5 s to answer.
+
+One `serve`, two gateway accounts, each a sandbox process of its own over HTTP. Rounds alternate: the steady gateway
+alone, and the same load on it while customers of the slow one keep coming at a fixed rate, more of them than its
+bulkhead has places for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bench import load
+from bench.paced import customers
+from bench.slow_line import slow_line
+from bench.stack import COMMAND, stack, without_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench.stack import Stack
+
+STEADY, SLOW = "UPI", "WALLET"
+FILL_S = 6.0
+"""By then as many calls to the slow gateway are under way as there can be."""
+WARM_UP_S = 2.0
+START_TIMEOUT_S = 30.0
+ADDRESS = re.compile(r"http://[0-9.]+:[0-9]+")
+FILE = """
+[[accounts]]
+name = "steady"
+adapter = "sandbox"
+url = "{steady}"
+api_key_env = "BENCH_SANDBOX_KEY"
+
+[[accounts]]
+name = "slow"
+adapter = "sandbox"
+url = "{slow}"
+api_key_env = "BENCH_SANDBOX_KEY"
+
+[[rules]]
+name = "steady"
+methods = ["UPI"]
+accounts = ["steady"]
+
+[[rules]]
+name = "slow"
+methods = ["WALLET"]
+accounts = ["slow"]
+"""
+
+
+def main() -> int:
+    """Measure, print, and return 1 when the books are wrong, a charge failed or --require is missed."""
+    asked = _arguments()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    key = secrets.token_urlsafe(24)
+    with ExitStack() as held:
+        scratch = Path(held.enter_context(tempfile.TemporaryDirectory(dir=asked.folder)))
+        steady = held.enter_context(_sandbox(scratch / "steady", key))
+        behind = urlsplit(held.enter_context(_sandbox(scratch / "slow", key)))
+        slow = held.enter_context(slow_line(behind.hostname or "", behind.port or 0, asked.late))
+        file = scratch / "gateways.toml"
+        file.write_text(FILE.format(steady=steady, slow=slow))
+        os.environ["BENCH_SANDBOX_KEY"] = key
+        running = held.enter_context(stack(asked.folder, 1, {"GATEWAYS": "", "GATEWAYS_FILE": str(file)}))
+        report = _measure(running, asked)
+        code, said = running.verify()
+    print(_text(report))
+    print(f"verify: {said.splitlines()[-1] if said else code}")
+    asked.json.write_text(json.dumps(report, indent=2) + "\n")
+    print(f"The numbers are in {asked.json}.")
+    return 1 if code or report["wrong"] or report["kept"]["median"] < asked.require else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-slow-gateway BENCH_ARGS=...", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="of each kind")
+    parser.add_argument("--seconds", type=int, default=6, help="of load in each")
+    parser.add_argument("--connections", type=int, default=16, help="of the steady gateway's customers")
+    parser.add_argument("--late", type=float, default=5.0, help="seconds that the slow gateway takes")
+    parser.add_argument("--rate", type=float, default=20.0, help="its customers per second")
+    parser.add_argument("--require", type=float, default=0.8, help="fail below this share (median)")
+    parser.add_argument("--folder", type=Path, default=Path(".data"))
+    parser.add_argument("--json", type=Path, default=Path(".data/bench-slow-gateway.json"))
+    return parser.parse_args()
+
+
+def _measure(running: Stack, asked: argparse.Namespace) -> dict[str, Any]:
+    rounds: dict[str, list[dict[str, float]]] = {"alone": [], "beside": []}
+    wrong: list[str] = []
+    told: list[dict[str, int]] = []
+    load.run_apart(running.addresses, asked.connections, WARM_UP_S, "warm")
+    for number in range(asked.rounds):
+        for kind in ("alone", "beside") if number % 2 == 0 else ("beside", "alone"):
+            running.checkpoint()
+            run = f"{kind}-{number}"
+            if kind == "alone":
+                outcome = load.run_apart(running.addresses, asked.connections, asked.seconds, run)
+            else:
+                with customers(running.addresses[0], SLOW, asked.rate, f"slow-{number}") as seen:
+                    time.sleep(FILL_S)
+                    outcome = load.run_apart(running.addresses, asked.connections, asked.seconds, run)
+                told.append({str(status): count for status, count in sorted(seen.statuses.items())})
+            rounds[kind].append(_round(outcome))
+            wrong += outcome.wrong
+    return {
+        "setting": {name: str(value) for name, value in vars(asked).items()},
+        "rounds": rounds,
+        "kept": _spread(
+            [
+                beside["per_second"] / alone["per_second"]
+                for alone, beside in zip(rounds["alone"], rounds["beside"], strict=True)
+            ]
+        ),
+        "slow_gateway_answered": told,
+        "wrong": wrong,
+    }
+
+
+def _round(outcome: load.Outcome) -> dict[str, float]:
+    return {
+        "per_second": round(outcome.per_second, 1),
+        "p50_ms": round(outcome.quantile_ms(0.5), 2),
+        "p99_ms": round(outcome.quantile_ms(0.99), 2),
+    }
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {
+        name: round(of(values), 3) for name, of in (("min", min), ("median", statistics.median), ("max", max))
+    }
+
+
+def _text(report: dict[str, Any]) -> str:
+    lines = [f"{'':34}{'charges/s':>10}{'p50 ms':>9}{'p99 ms':>9}   (medians)"]
+    said = {"alone": "the steady gateway alone", "beside": "beside one that takes its time"}
+    for kind, runs in report["rounds"].items():
+        middle = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+        lines.append(
+            f"{said[kind]:34}{middle['per_second']:10.0f}{middle['p50_ms']:9.1f}{middle['p99_ms']:9.1f}"
+        )
+    kept = report["kept"]
+    lines.append(
+        f"It keeps {kept['median']:.2f} of its throughput (min {kept['min']:.2f}, max {kept['max']:.2f})."
+    )
+    lines.append(f"The slow gateway's customers were answered: {report['slow_gateway_answered']}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _sandbox(folder: Path, key: str) -> Iterator[str]:
+    """A sandbox process and its address."""
+    folder.mkdir()
+    environment = {**without_settings(), "DATA_DIR": str(folder), "SANDBOX_API_KEY": key}
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*COMMAND, "sandbox"], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        yield _said(process, log)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _said(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if found := ADDRESS.search(log.read_text()):
+            return found.group(0)
+        time.sleep(0.05)
+    raise RuntimeError(f"the sandbox did not start: {log.read_text()[-1000:]}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
