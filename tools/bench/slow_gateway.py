@@ -1,8 +1,9 @@
 """``make bench-slow-gateway``: what one gateway's charges keep of their throughput while another takes 5 s to answer.
 
-One `serve`, two gateway accounts, each a sandbox process of its own over HTTP. Rounds alternate: the steady gateway
-alone, and the same load on it while customers of the slow one keep coming at a fixed rate, more of them than its
-bulkhead has places for.
+One `serve`, two gateway accounts, each a sandbox process of its own over HTTP. In every round the steady gateway is
+charged through as fast as its customers are answered, and customers of the other come at a fixed rate, more of them
+than its bulkhead has places for when it is slow. Rounds alternate: the other answers at once, or
+late. Nothing else differs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +32,12 @@ from bench.stack import COMMAND, stack, without_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bench.slow_line import SlowLine
     from bench.stack import Stack
 
-STEADY, SLOW = "UPI", "WALLET"
+OTHER = "WALLET"
+"""The method of the other gateway's customers; the steady one's pay by UPI."""
+QUICK, LATE = KINDS = ("quick", "late")
 FILL_S = 6.0
 """By then as many calls to the slow gateway are under way as there can be."""
 WARM_UP_S = 2.0
@@ -72,12 +77,12 @@ def main() -> int:
         scratch = Path(held.enter_context(tempfile.TemporaryDirectory(dir=asked.folder)))
         steady = held.enter_context(_sandbox(scratch / "steady", key))
         behind = urlsplit(held.enter_context(_sandbox(scratch / "slow", key)))
-        slow = held.enter_context(slow_line(behind.hostname or "", behind.port or 0, asked.late))
+        line = held.enter_context(slow_line(behind.hostname or "", behind.port or 0))
         file = scratch / "gateways.toml"
-        file.write_text(FILE.format(steady=steady, slow=slow))
+        file.write_text(FILE.format(steady=steady, slow=line.url))
         os.environ["BENCH_SANDBOX_KEY"] = key
         running = held.enter_context(stack(asked.folder, 1, {"GATEWAYS": "", "GATEWAYS_FILE": str(file)}))
-        report = _measure(running, asked)
+        report = _measure(running, line, asked)
         code, said = running.verify()
     print(_text(report))
     print(f"verify: {said.splitlines()[-1] if said else code}")
@@ -91,42 +96,41 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="of each kind")
     parser.add_argument("--seconds", type=int, default=6, help="of load in each")
     parser.add_argument("--connections", type=int, default=16, help="of the steady gateway's customers")
-    parser.add_argument("--late", type=float, default=5.0, help="seconds that the slow gateway takes")
-    parser.add_argument("--rate", type=float, default=20.0, help="its customers per second")
+    parser.add_argument("--late", type=float, default=5.0, help="seconds that it takes when it is slow")
+    parser.add_argument("--rate", type=float, default=16.0, help="the other's customers per second")
     parser.add_argument("--require", type=float, default=0.8, help="fail below this share (median)")
     parser.add_argument("--folder", type=Path, default=Path(".data"))
     parser.add_argument("--json", type=Path, default=Path(".data/bench-slow-gateway.json"))
     return parser.parse_args()
 
 
-def _measure(running: Stack, asked: argparse.Namespace) -> dict[str, Any]:
-    rounds: dict[str, list[dict[str, float]]] = {"alone": [], "beside": []}
+def _measure(running: Stack, line: SlowLine, asked: argparse.Namespace) -> dict[str, Any]:
+    rounds: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+    answers: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     wrong: list[str] = []
-    told: list[dict[str, int]] = []
     load.run_apart(running.addresses, asked.connections, WARM_UP_S, "warm")
     for number in range(asked.rounds):
-        for kind in ("alone", "beside") if number % 2 == 0 else ("beside", "alone"):
+        for kind in KINDS if number % 2 == 0 else reversed(KINDS):
             running.checkpoint()
-            run = f"{kind}-{number}"
-            if kind == "alone":
-                outcome = load.run_apart(running.addresses, asked.connections, asked.seconds, run)
-            else:
-                with customers(running.addresses[0], SLOW, asked.rate, f"slow-{number}") as seen:
-                    time.sleep(FILL_S)
-                    outcome = load.run_apart(running.addresses, asked.connections, asked.seconds, run)
-                told.append({str(status): count for status, count in sorted(seen.statuses.items())})
+            line.answer_late(asked.late if kind == LATE else 0)
+            with customers(running.addresses[0], OTHER, asked.rate, f"{kind}-{number}-other") as seen:
+                time.sleep(FILL_S)
+                outcome = load.run_apart(
+                    running.addresses, asked.connections, asked.seconds, f"{kind}-{number}"
+                )
             rounds[kind].append(_round(outcome))
+            answers[kind].update({str(status): count for status, count in seen.statuses.items()})
             wrong += outcome.wrong
     return {
         "setting": {name: str(value) for name, value in vars(asked).items()},
         "rounds": rounds,
         "kept": _spread(
             [
-                beside["per_second"] / alone["per_second"]
-                for alone, beside in zip(rounds["alone"], rounds["beside"], strict=True)
+                late["per_second"] / quick["per_second"]
+                for quick, late in zip(rounds[QUICK], rounds[LATE], strict=True)
             ]
         ),
-        "slow_gateway_answered": told,
+        "the_others_customers_were_answered": answers,
         "wrong": wrong,
     }
 
@@ -147,7 +151,7 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 def _text(report: dict[str, Any]) -> str:
     lines = [f"{'':34}{'charges/s':>10}{'p50 ms':>9}{'p99 ms':>9}   (medians)"]
-    said = {"alone": "the steady gateway alone", "beside": "beside one that takes its time"}
+    said = {QUICK: "while the other answers at once", LATE: "while the other answers late"}
     for kind, runs in report["rounds"].items():
         middle = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
         lines.append(
@@ -157,7 +161,9 @@ def _text(report: dict[str, Any]) -> str:
     lines.append(
         f"It keeps {kept['median']:.2f} of its throughput (min {kept['min']:.2f}, max {kept['max']:.2f})."
     )
-    lines.append(f"The slow gateway's customers were answered: {report['slow_gateway_answered']}")
+    for kind, answers in report["the_others_customers_were_answered"].items():
+        counted = ", ".join(f"{count} x {status}" for status, count in sorted(answers.items()))
+        lines.append(f"The other's customers, {said[kind].removeprefix('while the other ')}: {counted}")
     return "\n".join(lines)
 
 

@@ -88,7 +88,7 @@ class House:
                 )
 
     async def recover(self) -> int:
-        """One round of the loop that resumes what stopped half-way."""
+        """One round of the loops that resume what stopped half-way: each gateway account has its own."""
         return await self._loop("operations")
 
     async def loops(self) -> int:
@@ -96,9 +96,13 @@ class House:
         return sum([await self._loop(loop.name) for loop in bootstrap.loops(self.service)])
 
     async def _loop(self, name: str) -> int:
-        loop = next(loop for loop in bootstrap.loops(self.service) if loop.name == name)
-        PHASE.set(f"loop {name}")
-        return await loop.work()
+        """One round of the loop of this name, or of each of them that is one account's: ``name: account``."""
+        done = 0
+        for loop in bootstrap.loops(self.service):
+            if loop.name == name or loop.name.startswith(f"{name}: "):
+                PHASE.set(f"loop {name.partition(':')[0]}")
+                done += await loop.work()
+        return done
 
     async def deliver(self) -> int:
         """One round of the relay, its parts one after another; how much was done."""
@@ -121,16 +125,21 @@ async def opened(
     die_at: str | None = None,
     fault: str | None = None,
     by_id: bool = False,
+    away: bool = False,
 ) -> AsyncIterator[House]:
-    """A process of the service; its watch is not armed yet. ``fault`` befalls its gateway calls once it is."""
+    """A process of the service; its watch is not armed yet. ``fault`` befalls its gateway calls once it is.
+
+    ``away``: an account that nobody answers at is tried before it.
+    """
     watch = Watch(die_at)
     gateway = _gateway(place, watch, fault, by_id=by_id)
+    gateways = Gateways([_away(place, watch), gateway] if away else [gateway])
     WatchedDatabase.watch = watch
     settings = load(
         {"OPERATION_LEASE_S": str(LEASE_S), "GATEWAY_TIMEOUT_S": str(TIMEOUT_S), "DB_POOL_SIZE": "4"}
     )
     with patch.object(bootstrap, "Database", WatchedDatabase):
-        service = bootstrap.build(settings, place.service_url, Gateways([gateway]), reached=watch.reached)
+        service = bootstrap.build(settings, place.service_url, gateways, reached=watch.reached)
     relay = Relay(
         service.database,
         [peer(name, place.peers_url) for name in PeerName],
@@ -162,3 +171,18 @@ def _gateway(place: Place, watch: Watch, fault: str | None, *, by_id: bool) -> W
 
     made = ByIdGateway if by_id else WatchedGateway
     return made(watch, sandbox(place.sandbox_url), sandbox(place.closed_url), refusing=fault == REFUSED)
+
+
+def _away(place: Place, watch: Watch) -> WatchedGateway:
+    """An account that nobody answers at while the watch is armed; later it says what it has never seen."""
+
+    def account(url: str) -> SandboxGateway:
+        return SandboxGateway(
+            base_url=url,
+            api_key=API_KEY,
+            name="away",
+            timeout_s=TIMEOUT_S,
+            never_seen_after_s=1.5 * TIMEOUT_S,
+        )
+
+    return WatchedGateway(watch, account(place.sandbox_url), account(place.closed_url), refusing=True)

@@ -76,7 +76,9 @@ class Lives:
         return live(body, str(self.place.log))
 
     async def _prepared(self) -> None:
-        async with opened(self.place, self.merchant, by_id=self.scenario.by_id) as house:
+        async with opened(
+            self.place, self.merchant, by_id=self.scenario.by_id, away=self.scenario.away
+        ) as house:
             await house.owner.execute(
                 "INSERT INTO merchants (merchant_id, name) VALUES ($1, 'proof') ON CONFLICT DO NOTHING",
                 self.merchant,
@@ -87,14 +89,21 @@ class Lives:
 
     async def _acted(self, act: Any, die_at: str | None, fault: str | None) -> dict[str, Any]:  # noqa: ANN401 - an act
         async with opened(
-            self.place, self.merchant, die_at=die_at, fault=fault, by_id=self.scenario.by_id
+            self.place,
+            self.merchant,
+            die_at=die_at,
+            fault=fault,
+            by_id=self.scenario.by_id,
+            away=self.scenario.away,
         ) as house:
             house.watch.armed = True
             told = await act(house)
             return {"points": house.watch.points, "steps": house.watch.steps, "told": told}
 
     async def _drained(self) -> dict[str, Any]:
-        async with opened(self.place, self.merchant, by_id=self.scenario.by_id) as house:
+        async with opened(
+            self.place, self.merchant, by_id=self.scenario.by_id, away=self.scenario.away
+        ) as house:
             await _drain(house)
             told = None
             if self.scenario.repeats:

@@ -49,8 +49,8 @@ class Scenario:
     """One operation. With ``calls`` it calls the gateway, and is crossed with every fault.
 
     ``effect`` is the kind of operation that must have happened there exactly once if the client is told that it did,
-    and not at all if not. ``by_id``: at a gateway that is asked by its own id. ``repeats``: the client asks again with
-    the same key after the crash.
+    and not at all if not. ``by_id``: at a gateway that is asked by its own id. ``away``: after one that
+    nobody answers at. ``repeats``: the client asks again with the same key after the crash.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Scenario:
     calls: bool = False
     effect: str | None = None
     by_id: bool = False
+    away: bool = False
     repeats: bool = True
 
 
@@ -70,6 +71,7 @@ def _works(name: str, act: Any, *before: Any) -> Scenario:  # noqa: ANN401 - an 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("charge", Charging(), calls=True, effect="charge"),
     Scenario("charge, prepared", Charging(), calls=True, effect="charge", by_id=True),
+    Scenario("charge, goes on to the next gateway", Charging(), calls=True, effect="charge", away=True),
     Scenario("charge, declined", Charging(DECLINED)),
     Scenario("charge, customer acts", Charging(ACTION), calls=True),
     Scenario("charge, pending", Charging(PENDING)),
