@@ -22,6 +22,8 @@ from eci_payments.delivery.peers import Peer, peer
 from eci_payments.delivery.relay import Relay
 from eci_payments.delivery.shapes import PeerName, Shape
 from eci_payments.domain.breaker import BreakerState
+from eci_payments.domain.card_fingerprints import CardKeys, card_keys
+from eci_payments.domain.limits import WINDOW_MAX_S
 from eci_payments.domain.money import InvalidMoney, currency
 from eci_payments.observability.metrics import Metrics
 from eci_payments.operations.engine import Engine
@@ -37,6 +39,7 @@ from eci_payments.store.expiry import expire_keys
 from eci_payments.store.ids import Ids
 from eci_payments.store.inbox import forget_inbox
 from eci_payments.store.lane import Lane
+from eci_payments.store.screening import forget_uses
 from eci_payments.store.seals import seal
 from eci_payments.store.session import Database
 from eci_payments.store.sums import fold, read
@@ -114,7 +117,16 @@ def build(
     engine = Engine(
         database, lane, ids, gateways, _rules(settings, gateways), measured=metrics.gateway_call, **watched
     )
-    return Service(settings, database, metrics, Payments(engine))
+    return Service(settings, database, metrics, Payments(engine, configured_card_keys(settings)))
+
+
+def configured_card_keys(settings: Settings) -> CardKeys:
+    """The keys of card fingerprints, none where none is given. Raises SettingsError."""
+    given = settings.card_fingerprint_key
+    try:
+        return CardKeys() if given is None else card_keys(given.get_secret_value())
+    except ValueError:
+        raise SettingsError("CARD_FINGERPRINT_KEY must not repeat an id or a key") from None
 
 
 def _watch(metrics: Metrics, account: Account) -> None:
@@ -279,6 +291,10 @@ def loops(service: Service) -> list[Loop]:
         async with database.write() as session:
             return await fold(session, FOLD_LIMIT)
 
+    async def forget_uses_once() -> int:
+        async with database.write() as session:
+            return await forget_uses(session, WINDOW_MAX_S)
+
     async def expire_keys_once() -> int:
         async with database.write() as session:
             return await expire_keys(session, window)
@@ -296,5 +312,6 @@ def loops(service: Service) -> list[Loop]:
         Loop("approvals", ApprovalExpiry(payments).run_once, SEAL_IDLE_S),
         Loop("seals", seal_once, SEAL_IDLE_S),
         Loop("sums", fold_once, SEAL_IDLE_S),
+        Loop("limit uses", forget_uses_once, KEY_EXPIRY_IDLE_S),
         Loop("keys", expire_keys_once, KEY_EXPIRY_IDLE_S),
     ]

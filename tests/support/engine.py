@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from eci_payments.domain.card_fingerprints import CardKeys
 from eci_payments.domain.errors import Refusal
 from eci_payments.domain.ids import SINGLE_SHOP, OrderId, PaymentId, UserId
 from eci_payments.domain.keys import KeyClaim, KeyName
@@ -18,7 +19,7 @@ from eci_payments.gateways.routing import Gateways
 from eci_payments.operations.commands import Caller, Charge
 from eci_payments.operations.engine import Engine
 from eci_payments.operations.rules import Rules
-from eci_payments.operations.service import Payments
+from eci_payments.operations.service import NO_KEYS, Payments
 from eci_payments.recovery.expiry import PaymentExpiry
 from eci_payments.recovery.operations import OperationRecovery
 from eci_payments.store import verify
@@ -194,6 +195,7 @@ def open_house(
     queue_max: int = 1000,
     pool_size: int = 8,
     others: Sequence[Account | ScriptedGateway] = (),
+    cards: CardKeys = NO_KEYS,
     **rules: Any,
 ) -> House:
     """A process over this database. ``rules`` replace the defaults, which wait for nothing long."""
@@ -204,7 +206,7 @@ def open_house(
     chosen = Rules(**({"key_wait_s": 0.5} | rules))
     watch = Watch()
     engine = Engine(database, lane, ids, Gateways([gateway, *others]), chosen, reached=watch)
-    return House(database, lane, Payments(engine), first, watch)
+    return House(database, lane, Payments(engine, cards), first, watch)
 
 
 def caller(
@@ -217,10 +219,8 @@ def caller(
 
 def charging(order: object, amount_minor: int = 10000, **fields: Any) -> Charge:
     """A charge of 100 INR by UPI."""
-    values: dict[str, Any] = {"currency": "INR", "method": PaymentMethod.UPI}
-    return Charge(
-        order_id=OrderId(str(order)), user_id=UserId("7"), amount_minor=amount_minor, **(values | fields)
-    )
+    values: dict[str, Any] = {"user_id": UserId("7"), "currency": "INR", "method": PaymentMethod.UPI}
+    return Charge(order_id=OrderId(str(order)), amount_minor=amount_minor, **(values | fields))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 async def limited(
-    owner_url: str, kind: LimitKind, amount_minor: int, merchant: MerchantId = SINGLE_SHOP, **fields: Any
+    owner_url: str,
+    kind: LimitKind,
+    amount_minor: int | None,
+    merchant: MerchantId = SINGLE_SHOP,
+    **fields: Any,
 ) -> None:
     """Have a limit hold; in INR unless the fields say otherwise."""
     owner = Database(owner_url, pool_size=1)

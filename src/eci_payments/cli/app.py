@@ -15,7 +15,7 @@ from eci_payments.cli.access_app import access_app
 from eci_payments.cli.errors import FAULT, CommandError, Line, plain_line
 from eci_payments.cli.gateways_app import gateways_app
 from eci_payments.cli.inbox_app import inbox_app
-from eci_payments.cli.limits_app import limits_app
+from eci_payments.cli.limits_app import blocks_app, limits_app
 
 BEGUN = time.monotonic()
 """When this process began, but for the few hundredths of a second until here."""
@@ -38,6 +38,7 @@ app.add_typer(access_app)
 app.add_typer(gateways_app, name="gateways")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(limits_app, name="limits")
+app.add_typer(blocks_app, name="blocks")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on, instead of SERVICE_HOST.")]
 Port = Annotated[

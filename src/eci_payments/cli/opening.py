@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from eci_payments.cli.card_keys import check_card_keys
 from eci_payments.cli.errors import WRONG_SETTING, CommandError
 from eci_payments.cli.fingerprint import agreed_key
 from eci_payments.gateway_accounts import WITHOUT_MONEY, adapters_named
@@ -124,6 +125,7 @@ async def ready(place: Place) -> Start:
         await refuse_unready(database)
         await _judge_role(database, refuse=place.settings.require_restricted_role)
         key = await agreed_key(database, place.settings)
+        await check_card_keys(database, place.settings)
     _warn_of_simulator(place.settings)
     return Start(place.settings, place.service_url, key.encode())
 

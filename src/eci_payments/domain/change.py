@@ -14,6 +14,7 @@ from eci_payments.domain.ledger import Posting
 from eci_payments.domain.operation import Operation
 from eci_payments.domain.payment import Payment
 from eci_payments.domain.refund import Refund, RefundStatus
+from eci_payments.domain.screening import Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +106,5 @@ class Change:
     events: tuple[Event, ...] = ()
     keys: tuple[Complete | Release | Hold, ...] = ()
     inbox: tuple[InboxWrite, ...] = ()
+    uses: tuple[Use, ...] = ()
     answer: Answer | None = None

@@ -39,6 +39,7 @@ class RefusalCode(StrEnum):
     METHOD_NOT_SUPPORTED = "method_not_supported"
     INSTRUMENT_REQUIRED = "instrument_required"
     PARTIAL_CAPTURE_UNSUPPORTED = "partial_capture_unsupported"
+    CHARGE_REFUSED = "charge_refused"
     ANOTHER_KEY_NEEDED = "another_key_needed"
     INVALID_FIELD = "validation_failed"
     KEY_REUSED = "idempotency_key_reused"

@@ -90,6 +90,7 @@ class Operation:
     inquired_at: datetime | None = None
     key: KeyName | None = None
     outcome: dict[str, Any] | None = None
+    card_fingerprint: str | None = None
     late_amount_minor: int = 0
     actor: str = ""
     correlation_id: str | None = None

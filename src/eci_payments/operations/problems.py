@@ -55,6 +55,12 @@ CATALOGUE: dict[str, Problem] = _catalogue(
     Problem("unauthorized", 401, "Not authenticated", "Send a valid API key as a bearer token."),
     Problem("forbidden", 403, "Not allowed", "Use a key that has the scope this needs."),
     Problem(
+        R.CHARGE_REFUSED,
+        403,
+        "Charge not accepted",
+        "The merchant does not take this charge; its operators find why in the trail.",
+    ),
+    Problem(
         R.ANOTHER_KEY_NEEDED,
         403,
         "Somebody else has to approve",
@@ -127,7 +133,12 @@ CATALOGUE: dict[str, Problem] = _catalogue(
     Problem(R.REASON_REQUIRED, 422, "A reason is required", "Say why; it is kept in the audit trail."),
     Problem(R.AMOUNT_EXCEEDS_AUTHORIZED, 422, "More than is authorised", "Capture at most what is left."),
     Problem(R.AMOUNT_EXCEEDS_REFUNDABLE, 422, "More than can be refunded", "Refund at most what is left."),
-    Problem(R.AMOUNT_ABOVE_LIMIT, 422, "Above the limit", "Charge at most MAX_CHARGE_AMOUNT."),
+    Problem(
+        R.AMOUNT_ABOVE_LIMIT,
+        422,
+        "Above the limit",
+        "Charge less: it is above MAX_CHARGE_AMOUNT or the merchant's own limit.",
+    ),
     Problem(R.METHOD_NOT_SUPPORTED, 422, "No gateway takes this", "Use another method or currency."),
     Problem(
         R.INSTRUMENT_REQUIRED, 422, "payment_details are needed", "Send the details that fit the method."

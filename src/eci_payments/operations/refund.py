@@ -102,7 +102,7 @@ def _needs_approval(found: Found, refund: Refund, limits: Limits) -> bool:
     Refunds together: else a large one is made as several small ones. What was approved does not count again.
     """
     limit = limits.of(LimitKind.REFUND_APPROVAL, refund.currency)
-    if limit is None:
+    if limit is None or limit.amount_minor is None:
         return False
     unapproved_minor = sum(
         r.amount_minor for r in found.refunds if r.status is not RefundStatus.FAILED and r.approval is None

@@ -9,16 +9,19 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from eci_payments.domain.card_fingerprints import CardKeys
 from eci_payments.domain.errors import FieldError, Refusal, RefusalCode
 from eci_payments.domain.methods import INSTRUMENT_OF, PaymentMethod
 from eci_payments.domain.money import currency, major_units
 from eci_payments.domain.payment import PaymentStatus
 from eci_payments.gateways.rules import Wanted
 from eci_payments.operations import approval, cancel, capture, charge, cod, refund, report, status
+from eci_payments.operations.commands import Charge
 from eci_payments.operations.driver import drive
 from eci_payments.operations.limits import MerchantLimits
 from eci_payments.operations.offers import Offers
 from eci_payments.operations.route import NO_ROUTE, Route, route_of
+from eci_payments.operations.screening import fingerprints, screen_of, with_card
 from eci_payments.operations.steps import Begin, Inquire
 from eci_payments.store.approvals import find_approval
 from eci_payments.store.reads import find_payment
@@ -31,13 +34,13 @@ if TYPE_CHECKING:
     from eci_payments.domain.ids import OperationId, OrderId, PaymentId, RefundId
     from eci_payments.domain.methods import Instrument
     from eci_payments.domain.payment import Payment
+    from eci_payments.domain.screening import Screen
     from eci_payments.gateways.contract import Gateway
     from eci_payments.operations.commands import (
         Caller,
         Cancel,
         Capture,
         ChangeStatus,
-        Charge,
         Collect,
         Confirm,
         Create,
@@ -51,11 +54,15 @@ if TYPE_CHECKING:
     from eci_payments.store.units import Decide, Found
 
 
+NO_KEYS = CardKeys()
+
+
 class Payments:
     """The payment service, without a wire. Every method raises Refusal, and DatabaseAway when it is away."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, cards: CardKeys = NO_KEYS) -> None:
         self.engine = engine
+        self._cards = cards
         self.offers = Offers(engine)
         self._limits = MerchantLimits(engine.database)
         self._running: set[asyncio.Task[Answer]] = set()
@@ -67,15 +74,26 @@ class Payments:
         if command.method is PaymentMethod.COD:
             return await self._create(caller, command)
         route = self._route(caller, command.method, command, command.instrument)
-        rules = self.engine.rules
+        rules, cards = self.engine.rules, fingerprints(self._cards, caller, command.instrument)
+        limits = await self._limits.of(caller.merchant_id)
         return await self._begin(
             caller,
-            lambda found, operation_id: route.open(
-                charge.begin_charge(found, caller, command, operation_id, route.first, rules)
+            lambda found, operation_id: with_card(
+                route.open(charge.begin_charge(found, caller, command, operation_id, route.first, rules)),
+                cards,
             ),
             order_id=command.order_id,
             instrument=command.instrument,
             others=route.others,
+            screen=screen_of(
+                caller,
+                limits,
+                cards,
+                order_id=command.order_id,
+                user_id=command.user_id,
+                currency=command.currency,
+                instrument=command.instrument,
+            ),
         )
 
     async def create(self, caller: Caller, command: Create) -> Answer:
@@ -85,11 +103,21 @@ class Payments:
 
     async def _create(self, caller: Caller, command: Charge | Create) -> Answer:
         rules = self.engine.rules
+        screen = screen_of(
+            caller,
+            await self._limits.of(caller.merchant_id),
+            (),
+            order_id=command.order_id,
+            user_id=command.user_id,
+            currency=command.currency,
+            takes_money=isinstance(command, Charge),
+        )
         unit = Unit(
             caller.merchant_id,
             lambda found: charge.register(found, caller, command, rules),
             order_id=command.order_id,
             claim=caller.claim,
+            screen=screen,
         )
         return await self._drive(Begin(caller, unit))
 
@@ -105,15 +133,27 @@ class Payments:
             charge.refuse_cash(method, payment.payment_id)
         is_cash = method is PaymentMethod.COD
         route = NO_ROUTE if is_cash else self._route(caller, method, payment, command.instrument)
-        rules = self.engine.rules
+        rules, cards = self.engine.rules, fingerprints(self._cards, caller, command.instrument)
+        limits = await self._limits.of(caller.merchant_id)
         return await self._begin(
             caller,
-            lambda found, operation_id: route.open(
-                charge.begin_confirm(found, caller, command, operation_id, route.first, rules)
+            lambda found, operation_id: with_card(
+                route.open(charge.begin_confirm(found, caller, command, operation_id, route.first, rules)),
+                cards,
             ),
             payment_id=command.payment_id,
             instrument=command.instrument,
             others=route.others,
+            screen=screen_of(
+                caller,
+                limits,
+                cards,
+                order_id=payment.order_id,
+                user_id=payment.user_id,
+                currency=payment.currency,
+                instrument=command.instrument,
+                payment_id=payment.payment_id,
+            ),
         )
 
     async def _continue(self, caller: Caller, command: Confirm, view: PaymentView) -> Answer:
@@ -285,6 +325,7 @@ class Payments:
         payment_id: PaymentId | None = None,
         instrument: Instrument | None = None,
         others: tuple[str, ...] = (),
+        screen: Screen | None = None,
     ) -> Answer:
         operation_id = await self.engine.ids.new_operation()
         unit = Unit(
@@ -294,6 +335,7 @@ class Payments:
             payment_id=payment_id,
             claim=caller.claim,
             operation_id=operation_id,
+            screen=screen,
         )
         return await self._drive(Begin(caller, unit, instrument, others))
 

@@ -10,6 +10,7 @@ from eci_payments.domain.change import Answer
 from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.domain.operation import MOVES_MONEY, TAKES_MONEY, OperationKind, OperationState
 from eci_payments.domain.payment import Failure
+from eci_payments.domain.refund import RefundStatus
 from eci_payments.operations.answers import payment_answer, problem_answer
 from eci_payments.operations.refund import AWAITED_RETRY_S
 from eci_payments.store.reads import find_operation, find_payment
@@ -106,7 +107,11 @@ async def _held(engine: Engine, record: KeyRecord) -> Answer | None:
         return None
     async with engine.database.read() as session:
         view = await find_payment(session, record.merchant_id, "payment_id", record.payment_id)
-    if view is None:
+    awaits = view is not None and any(
+        refund.key == record.name and refund.status is RefundStatus.AWAITING_APPROVAL
+        for refund in view.refunds
+    )
+    if view is None or not awaits:
         return None
     answer = payment_answer(ACCEPTED, view.payment, view.refunds, view.audit)
     return replace(answer, retry_after_s=AWAITED_RETRY_S)

@@ -194,6 +194,11 @@ class Settings:
     fingerprint_key: SecretStr | None = setting(
         optional(kinds.SECRET), "", "Keys the hashes of requests; empty: made once and kept in DATA_DIR"
     )
+    card_fingerprint_key: SecretStr | None = setting(
+        optional(kinds.CARD_KEYS),
+        "",
+        "Keys the fingerprints of cards, the first for new ones, the others to find old ones; empty: none are made",
+    )
     max_charge_amount: Decimal = setting(
         kinds.amount("10000000000"), "100000", "The largest single charge, in major units of its currency"
     )

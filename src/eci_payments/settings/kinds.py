@@ -33,6 +33,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _API_KEY = re.compile(r"eci_1_[A-Za-z0-9]{44,140}", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64} ?= ?[!#-+\--:<-\[\]-~ ]{1,4096}", re.ASCII)
 """What OpenTelemetry's SDK takes in OTEL_EXPORTER_OTLP_HEADERS; it would log whatever else it finds there."""
+_CARD_KEYS = re.compile(r"[a-z0-9]{1,16}:[0-9a-f]{64}(?:[,\s]\s*[a-z0-9]{1,16}:[0-9a-f]{64}){0,3}", re.ASCII)
 _MAX_TEXT = 256
 _CREDENTIAL_LENGTHS = range(8, 1025)
 _MOST_SECRETS = 4
@@ -179,6 +180,11 @@ SECRETS: Kind[SecretStr] = Kind(
 CREDENTIAL: Kind[SecretStr] = Kind(_read_credential, "8 to 1024 printable characters", secret=True)
 HEADERS: Kind[SecretStr] = Kind(
     _read_headers, "headers like name=value, with commas between and values percent-encoded", secret=True
+)
+CARD_KEYS: Kind[SecretStr] = Kind(
+    lambda text: SecretStr(text) if _CARD_KEYS.fullmatch(text) else refuse(),
+    "an id and 64 hex digits, such as k1:$(openssl rand -hex 32); up to four with commas between",
+    secret=True,
 )
 API_KEY: Kind[SecretStr] = Kind(
     lambda text: SecretStr(matching(_API_KEY, text)),

@@ -23,7 +23,7 @@ from eci_payments.domain.operation import Operation
 from eci_payments.domain.payment import Payment
 from eci_payments.domain.refund import Refund
 from eci_payments.store.recordset import Field, Recordset
-from eci_payments.store.rows import AUDIT, DISPUTES, ENTRIES, EVENTS, OPERATIONS, PAYMENTS, REFUNDS
+from eci_payments.store.rows import AUDIT, DISPUTES, ENTRIES, EVENTS, OPERATIONS, PAYMENTS, REFUNDS, USES
 from eci_payments.store.session import WriteSession, run
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _PAYMENT_FIXED = ("order_id", "transaction_id", "created_at")
 _OPERATION_FIXED = (
     "payment_id", "kind", "attempt", "amount_minor", "currency", "payment_method", "gateway", "gateway_key",
     "parent_id", "parent_key", "parent_reference", "refund_id", "final", "key_scope", "key", "actor",
-    "correlation_id", "traceparent", "created_at",
+    "correlation_id", "traceparent", "created_at", "card_fingerprint",
 )  # fmt: skip
 _REFUND_FIXED = (
     "payment_id", "amount_minor", "currency", "reason", "created_at", "requested_by", "approval_expires_at",
@@ -254,6 +254,12 @@ _PARTS: tuple[_Part, ...] = (
         ENTRIES,
         lambda changes: [(c.payment, e) for c in changes for e in c.entries],
         ENTRIES.insert,
+    ),
+    _Part(
+        "uses",
+        USES,
+        lambda changes: [use for c in changes for use in c.uses],
+        lambda first: f"{USES.insert(first)} ON CONFLICT DO NOTHING",
     ),
     _Part("events", EVENTS, lambda changes: [e for c in changes for e in c.events], EVENTS.insert),
     _Part(

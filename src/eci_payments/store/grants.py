@@ -31,6 +31,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "admin_events": _ADD,
     "admin_seals": _ADD,
     "merchant_limits": _READ,
+    "blocks": _READ,
+    "limit_uses": (*_CHANGE, "DELETE"),
     "rate_windows": (*_CHANGE, "DELETE"),
     "gateway_inbox": (*_CHANGE, "DELETE"),
     "disputes": _CHANGE,

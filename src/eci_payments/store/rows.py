@@ -28,6 +28,7 @@ from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.operation import Operation, OperationKind, OperationState
 from eci_payments.domain.payment import Failure, NextAction, Payment, PaymentStatus, ProcessingReason
 from eci_payments.domain.refund import Refund, RefundStatus
+from eci_payments.domain.screening import Use
 from eci_payments.store.recordset import Field, Recordset
 
 T = TypeVar("T")
@@ -179,6 +180,7 @@ OPERATIONS: Recordset[Operation] = Recordset(
         _same("inquired_at", "timestamptz"),
         *_KEY,
         _json("outcome"),
+        _same("card_fingerprint", "text"),
         _same("late_amount_minor", "bigint"),
         _same("actor", "text"),
         _same("correlation_id", "text"),
@@ -215,6 +217,7 @@ def operation(row: Any) -> Operation:
         inquired_at=row.inquired_at,
         key=None if row.key is None else KeyName(row.key_scope, row.key),
         outcome=row.outcome,
+        card_fingerprint=row.card_fingerprint,
         late_amount_minor=row.late_amount_minor,
         actor=row.actor,
         correlation_id=row.correlation_id,
@@ -359,6 +362,18 @@ EVENTS: Recordset[Event] = Recordset(
         _same("correlation_id", "text"),
         _same("traceparent", "text"),
         _same("created_at", "timestamptz"),
+    ),
+)
+
+USES: Recordset[Use] = Recordset(
+    "limit_uses",
+    (
+        _same("merchant_id", "bigint"),
+        _same("subject", "text"),
+        _same("payment_id", "bigint"),
+        _same("attempt", "integer"),
+        _same("currency", "text"),
+        _same("amount_minor", "bigint"),
     ),
 )
 

@@ -164,6 +164,7 @@ operations = Table(
     Column("key_scope", Text),
     Column("key", Text),
     Column("outcome", JSONB),
+    Column("card_fingerprint", Text),
     Column("late_amount_minor", BigInteger, nullable=False),
     Column("actor", Text, nullable=False),
     Column("correlation_id", Text),

@@ -4,8 +4,9 @@ This is the one way in which payments change. A unit brings a pure ``decide`` th
 and returns the change, or raises the refusal. A refused unit leaves nothing behind, its key included, and is not
 its neighbours' failure.
 
-Locks are taken in one order, so that batches cannot deadlock: keys, then new orders, then payments, then operations,
-each sorted. Two units of one batch never change the same payment; the later one is handed back to wait.
+Locks are taken in one order, so that batches cannot deadlock: keys, then what limits count, then new orders, then
+payments, then operations, each sorted. Two units of one batch never change the same payment; the later one is handed
+back to wait.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from eci_payments.domain.keys import KeyClaim, KeyName, KeyRecord
 from eci_payments.domain.operation import OPEN
 from eci_payments.store import restore_gate, rows
 from eci_payments.store.apply import apply, delete_keys, insert_payments
+from eci_payments.store.screening import Screened, Screening, load_screening
 from eci_payments.store.session import ReadSession, WriteSession, run
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from eci_payments.domain.operation import Operation
     from eci_payments.domain.payment import Payment
     from eci_payments.domain.refund import Refund
+    from eci_payments.domain.screening import Screen
     from eci_payments.store.ids import Ids
 
 
@@ -65,6 +68,7 @@ class Unit:
     ``operation_id`` is taken beforehand by units that begin an operation, so that a claimed key names it.
     ``follows`` is the change that made the payment, where the unit goes on with it: as long as nobody else has written
     to the payment or its operation since, which the guards of every write tell, nothing has to be read again.
+    ``screen`` is what a charge is held against when it has been decided, where its merchant limits anything.
     """
 
     merchant_id: MerchantId
@@ -74,6 +78,7 @@ class Unit:
     claim: KeyClaim | None = None
     operation_id: OperationId | None = None
     follows: Change | None = None
+    screen: Screen | None = None
     restores: bool = False
     """Whether it writes again what a restore has lost, and may do so while nothing else begins."""
 
@@ -111,18 +116,34 @@ class _Batch:
     key_window_h: int
     results: dict[int, Result] = field(default_factory=dict)
     claimed: list[tuple[int, tuple[MerchantId, KeyName]]] = field(default_factory=list)
+    screening: Screening = field(default_factory=Screening)
+    screened: dict[int, Screened] = field(default_factory=dict)
+    """Charges that a limit refuses, of orders not seen yet; what their payment says goes before, if there is one."""
 
     def waiting(self) -> list[int]:
         return [i for i in range(len(self.units)) if i not in self.results]
 
     def decide(self, index: int, found: Found) -> Change | None:
+        unit = self.units[index]
         try:
-            change = self.units[index].decide(found)
+            change = unit.decide(found)
+            if unit.screen is not None:
+                change = self.screening.admitted(index, unit.screen, change)
+        except Screened as screened:
+            if found.payment is None:
+                self.screened[index] = screened
+            else:
+                self.refuse_screened(index, screened)
+            return None
         except Refusal as refusal:
             self.results[index] = refusal
             return None
         self.results[index] = change
         return change
+
+    def refuse_screened(self, index: int, screened: Screened) -> None:
+        self.results[index] = screened
+        self.screening.note(screened)
 
 
 async def write_units(
@@ -139,6 +160,9 @@ async def write_units(
     await _claim_keys(batch)
     if clock[1]:
         _refuse_beginnings(batch)
+    batch.screening = await load_screening(
+        session, [s for i in batch.waiting() if (s := batch.units[i].screen) is not None]
+    )
     created = await _create(batch)
     following = {} if read_all else _follow(batch)
     changed = await _change(batch, following)
@@ -149,6 +173,7 @@ async def write_units(
             raise Overtaken from refused
         raise
     await _forget_refused(batch)
+    await batch.screening.write_trail(session)
     return [batch.results[i] for i in range(len(units))]
 
 
@@ -269,8 +294,14 @@ async def _create(batch: _Batch) -> list[Change]:
     for place, (i, _) in hopeful.items():
         if place not in landed:
             del batch.results[i]
+            batch.screening.take_back(i)
+    behind += [(i, there) for i in batch.screened if (there := _place(batch.units[i])) is not None]
     batch.results.update({i: Deferred() for i, place in behind if place in landed})
     return [change for place, (_, change) in hopeful.items() if place in landed]
+
+
+def _place(unit: Unit) -> tuple[int, str] | None:
+    return None if unit.order_id is None else (unit.merchant_id, unit.order_id)
 
 
 def _follow(batch: _Batch) -> dict[tuple[int, int], Change]:
@@ -314,7 +345,9 @@ async def _change(batch: _Batch, following: dict[tuple[int, int], Change]) -> li
     changes = dict(following)
     for i in batch.waiting():
         there = places.get(i)
-        if there is None or there not in found:
+        if there is None and i in batch.screened:
+            batch.refuse_screened(i, batch.screened[i])
+        elif there is None or there not in found:
             batch.results[i] = Refusal(RefusalCode.NOT_FOUND, "There is no such payment.")
         elif there in changes:
             batch.results[i] = Deferred()
