@@ -65,8 +65,8 @@ restore-drill: $(VENV)/.stamp-dev ## Restore from a dump, and from a base backup
 trace: $(VENV)/.stamp-dev ## Draw the trace of one charge, from a real run, into docs/tracing.md
 	@PYTHONPATH=tools $(BIN)/python -m tracing
 
-proof: $(VENV)/.stamp-dev ## Kill the service at every point of every operation, under every fault; audit the books
-	PYTHONPATH=tools $(BIN)/python -m proof crash
+proof: $(VENV)/.stamp-dev ## Try to lose or double money by every means; end with one table of what was found (PROOF_ARGS)
+	PYTHONPATH=tools $(BIN)/python -m proof $(PROOF_ARGS)
 
 lock: ## Choose versions anew: writes requirements*.lock from pyproject.toml (needs uv on the PATH)
 	tools/lock.sh

@@ -1,50 +1,44 @@
-"""``python -m proof crash [--sample] [--only TEXT] [--workers N]``: run the table; 1 when anything is wrong."""
+"""``python -m proof [PART …]``: run one part of the proof, or all of them; 1 when anything is wrong."""
 
 from __future__ import annotations
 
 import argparse
 import gc
-import json
-import os
 import sys
 import time
-from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from proof import table
-from proof.place import server
+from proof import parts, table
 
-REPORTS = Path("build/reports")
+if TYPE_CHECKING:
+    from proof.parts import Part
+
+PARTS: tuple[Part, ...] = (table.PART,)
+"""In the order in which they are run and stand in the table."""
 
 
 def main() -> int:
     """Run what is asked for."""
-    asked = _arguments()
-    gc.freeze()  # children that are forked share what is there now
-    return _crash(asked)
-
-
-def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m proof", description=__doc__)
-    parser.add_argument("what", choices=["crash"])
-    parser.add_argument("--sample", action="store_true", help="one case for each kind of point")
-    parser.add_argument("--only", default="", help="only operations and faults in whose name this occurs")
-    parser.add_argument("--json", type=Path, help="also write every verdict here")
-    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
-    return parser.parse_args()
+    named = parser.add_subparsers(dest="part", metavar="PART")
+    for part in PARTS:
+        part.arguments(named.add_parser(part.name, help=part.about))
+    asked = parser.parse_args()
+    gc.freeze()  # children that are forked share what is there now
+    chosen = [part for part in PARTS if asked.part in {None, part.name}]
+    if asked.part is None:
+        parts.forget(PARTS)
+    wrong = [_run(part, asked if asked.part else parser.parse_args([part.name])) for part in chosen]
+    parts.write(PARTS if asked.part is None else chosen)
+    return 1 if any(wrong) else 0
 
 
-def _crash(asked: argparse.Namespace) -> int:
+def _run(part: Part, asked: argparse.Namespace) -> bool:
+    """Whether anything was found."""
     begun = time.monotonic()
-    with server() as on:
-        run = table.Table(on, asked.workers, asked.only)
-        run.run_sample() if asked.sample else run.run()
-    report = REPORTS / "crash-table.md"
-    table.write(report, run.verdicts, time.monotonic() - begun)
-    if asked.json:
-        asked.json.write_text(json.dumps([asdict(verdict) for verdict in run.verdicts]))
-    print(f"{len(run.verdicts)} cases, {len(run.wrong)} wrong; the table is in {report}")
-    return 1 if run.wrong else 0
+    rows = part.run(asked)
+    parts.keep(part, rows, time.monotonic() - begun)
+    return any(row.found for row in rows)
 
 
 if __name__ == "__main__":

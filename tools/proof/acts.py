@@ -114,6 +114,16 @@ class Charging:
         return await told(house.payments.charge(by(house, "charge", self.key), command))
 
 
+async def limit_users(house: House) -> None:
+    """The merchant limits what one user is charged in a day."""
+    await house.owner.execute(
+        "INSERT INTO merchant_limits (merchant_id, kind, currency, amount_minor, window_s)"
+        " VALUES ($1, 'user', 'INR', $2, 86400)",
+        house.merchant,
+        10 * AMOUNT_MINOR,
+    )
+
+
 async def create(house: House) -> Told:
     """Register a payment."""
     command = Create(

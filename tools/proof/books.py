@@ -98,6 +98,8 @@ def _decoded(value: Any) -> Any:  # noqa: ANN401 - a value of any column
 
 def gateway_record(connection: sqlite3.Connection, merchant: int, now_s: float) -> dict[str, AtGateway]:
     """The simulator's own table, by our key; what turns by itself is read as it stands at this time."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'operations'").fetchone():
+        return {}  # it was never asked for anything
     rows = connection.execute(
         "SELECT key, kind, CASE WHEN turns_at_s <= ? THEN turns_into ELSE state END, transaction_id, root_key,"
         " moved_minor, currency FROM operations WHERE merchant_id = ?",

@@ -39,6 +39,7 @@ MOVED = {
     "payments": ("created_at", "updated_at", "expires_at", "completed_at", "captured_at"),
     "refunds": ("created_at", "completed_at"),
     "idempotency_keys": ("created_at", "completed_at"),
+    "limit_uses": ("begun_at",),
     "gateway_inbox": ("received_at", "waiting_since", "due_at", "concluded_at"),
     "deliveries": ("created_at", "due_at", "leased_until", "first_attempt_at", "concluded_at"),
 }

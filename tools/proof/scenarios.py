@@ -29,6 +29,7 @@ from proof.acts import (
     customer_approves,
     deliver,
     expire,
+    limit_users,
     money_comes_late,
     pay_out,
     recover,
@@ -128,6 +129,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     _works("delivery of a failure", deliver, Charging(DECLINED)),
     _works("seals", Looping("seals"), Charging()),
     _works("sums", Looping("sums"), Charging()),
+    _works("limits forgotten", Looping("limit uses"), limit_users, Charging(), Waiting(40 * DAY_S)),
     _works("expiry of keys", Looping("keys"), Charging(), Waiting(2 * DAY_S)),
 )
 """Each is run at every one of its crash points, `calls` also under every fault."""

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proof import crash
 from proof.crew import work
+from proof.parts import REPORTS, Part, Row
+from proof.place import server
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from proof.crash import Case, Verdict
     from proof.place import Server
 
-TOLD_EVERY = 100
+COMMAND = "PYTHONPATH=tools python -m proof crash"
+NAMED = 3
+"""So many of the cases that are wrong stand in the one table; all of them stand in this part's own report."""
 
 
 @dataclass
@@ -114,3 +122,49 @@ def _row(verdict: Verdict) -> str:
     case = verdict.case
     dies = " → ".join(point or "nothing" for point in case.dies)
     return f"| {case.scenario} | {case.fault or 'none'} | {dies} | {verdict.word} |"
+
+
+def rows(verdicts: Iterable[Verdict]) -> list[Row]:
+    """What this part tells the one table: the runs without a crash, and the crashes by how deep they were."""
+    names = (
+        "runs under every fault",
+        "crashes",
+        "crashes in recovery",
+        "crashes in the recovery of recovery",
+    )
+    by_depth: dict[int, list[Verdict]] = {}
+    for verdict in verdicts:
+        depth = 0 if verdict.case.dies[-1] is None else len(verdict.case.dies)
+        by_depth.setdefault(depth, []).append(verdict)
+    return [_told(names[depth], by_depth[depth]) for depth in sorted(by_depth)]
+
+
+def _told(name: str, verdicts: Sequence[Verdict]) -> Row:
+    wrong = [verdict for verdict in verdicts if verdict.wrong]
+    only = f" --only {shlex.quote(wrong[0].case.scenario)}" if wrong else ""
+    return Row(name, len(verdicts), tuple(str(v.case) for v in wrong[:NAMED]), command=f"{COMMAND}{only}")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """What the table can be asked with."""
+    parser.add_argument("--sample", action="store_true", help="one case for each kind of point")
+    parser.add_argument("--only", default="", help="only operations and faults in whose name this occurs")
+    parser.add_argument("--json", type=Path, help="also write every verdict here")
+    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+
+
+def run(asked: Namespace) -> list[Row]:
+    """Run the table, or what is asked of it."""
+    begun = time.monotonic()
+    with server() as on:
+        made = Table(on, asked.workers, asked.only)
+        made.run_sample() if asked.sample else made.run()
+    report = REPORTS / "crash-table.md"
+    write(report, made.verdicts, time.monotonic() - begun)
+    if asked.json:
+        asked.json.write_text(json.dumps([asdict(verdict) for verdict in made.verdicts]))
+    print(f"{len(made.verdicts)} cases, {len(made.wrong)} wrong; the table is in {report}")
+    return rows(made.verdicts)
+
+
+PART = Part("crash", "kill the service at every commit and call of every operation", arguments, run)
