@@ -23,7 +23,7 @@ run: $(VENV)/.stamp-run ## Start everything: database, service, workers, stand-i
 	@$(BIN)/eci-payments demo
 
 test: $(VENV)/.stamp-dev ## Run the tests (TEST_ARGS="-k word" for some of them)
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(TEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 check: format-check lint types contracts sizes ## All that CI runs: format, lint, types, import contracts, sizes, tests
 	@$(MAKE) --no-print-directory test
