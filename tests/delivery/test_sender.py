@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import socket
 import ssl
-import subprocess
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,7 @@ import pytest
 from eci_payments.delivery.peers import PeerRequest, peer, request
 from eci_payments.delivery.sender import MAX_ANSWER_BYTES, Answer, HttpSender
 from eci_payments.delivery.shapes import PeerName
+from support.certificates import self_signed
 from support.shop import event, payment
 
 if TYPE_CHECKING:
@@ -168,24 +167,10 @@ async def test_a_header_that_could_split_the_request_is_never_sent(sender: HttpS
     assert standins.received(taken=False) == []
 
 
-@pytest.fixture
-def self_signed(tmp_path: Path) -> ssl.SSLContext:
-    """A server's side of TLS with a certificate that nobody else knows."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed, and nothing else here makes a certificate")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
-    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
-    return tls
-
-
-async def test_a_certificate_that_nobody_vouches_for_is_refused(
-    sender: HttpSender, self_signed: ssl.SSLContext
-):
-    async with server(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), self_signed) as url:
+async def test_a_certificate_that_nobody_vouches_for_is_refused(sender: HttpSender, tmp_path: Path):
+    async with server(
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), self_signed(tmp_path)
+    ) as url:
         answer = await sender.send(call(url), {})
     assert answer.status is None
     assert "certificate" in (answer.error or "").lower()

@@ -124,7 +124,12 @@ def _comparable(request: Recorded) -> tuple[Any, ...]:
     return (request.verb, request.path, request.authorization, request.body or None)
 
 
-PAYMENT = {"id": "pay_1", "amount": 14950, "currency": "INR"}
+PAYMENT = {"id": "pay_1", "order_id": "order_1", "amount": 14950, "currency": "INR"}
+
+
+def with_receipt(**fields: Any) -> Callable[[Recorded], Any]:
+    """An entity that repeats the receipt it was asked for with."""
+    return lambda request: {"receipt": request.body["receipt"], **fields}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +146,10 @@ PAYMENT = {"id": "pay_1", "amount": 14950, "currency": "INR"}
             Declined("insufficient_funds", "The payment was declined.", reference="pay_1"),
         ),
         (call(), 200, {**PAYMENT, "currency": "USD", "status": "captured"}, Unknown),
-        (call(), 404, {"error": {"code": "BAD_REQUEST_ERROR"}}, NeverSeen()),
+        (call(), 404, {"error": {"code": "BAD_REQUEST_ERROR"}}, Unknown),
+        (call(), 200, {**PAYMENT, "id": "pay_2", "status": "captured"}, Unknown),
+        (call(), 200, {**PAYMENT, "status": "refunded", "captured": True}, Approved("pay_1", 14950)),
+        (call(), 200, {**PAYMENT, "status": "refunded", "captured": False}, Declined),
         (call(), 502, {"error": {"code": "SERVER_ERROR"}}, Unknown),
     ],
 )
@@ -207,6 +215,7 @@ async def test_amounts_that_it_cannot_take_are_refused(recorder: Recorder, gatew
     declined = await gateway.prepare(call(currency="KWD", amount_minor=1234))
     assert isinstance(declined, Declined)
     assert recorder.requests == []
+    recorder.answers["POST", "/v1/orders"] = (200, with_receipt(id="order_1"))
     assert isinstance(await gateway.prepare(call(currency="JPY", amount_minor=500)), Prepared)
     assert recorder.requests[0].body["amount"] == 500
     await gateway.close()
@@ -219,7 +228,7 @@ async def test_nothing_listens() -> None:
 
 
 async def test_a_card_number_leaves_only_for_the_gateway(service_url: str, recorder: Recorder) -> None:
-    recorder.answers["POST", "/v1/orders"] = (200, {"id": "order_1"})
+    recorder.answers["POST", "/v1/orders"] = (200, with_receipt(id="order_1"))
     recorder.answers["POST", JSON_PATH] = (
         200,
         {"razorpay_payment_id": "pay_1", "next": [{"action": "redirect", "url": "https://bank/3ds"}]},
@@ -227,7 +236,7 @@ async def test_a_card_number_leaves_only_for_the_gateway(service_url: str, recor
     recorder.answers["GET", "/v1/payments/pay_1"] = (200, {**PAYMENT, "status": "captured"})
     recorder.answers["POST", "/v1/payments/pay_1/refund"] = (
         200,
-        {"id": "rfnd_1", "amount": 5000, "status": "processed"},
+        with_receipt(id="rfnd_1", amount=5000, status="processed"),
     )
     async with payments_over(service_url, account(recorder.url)) as payments:
         command = Charge(

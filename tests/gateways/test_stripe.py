@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,6 @@ from eci_payments.domain.methods import Card, PaymentMethod
 from eci_payments.gateways.adapters.stripe.account import StripeGateway
 from eci_payments.gateways.adapters.stripe.amounts import UnpayableAmount, from_stripe, to_stripe
 from eci_payments.gateways.adapters.stripe.events import KEY_FIELD
-from eci_payments.gateways.adapters.stripe.mapping import failed
-from eci_payments.gateways.contract import Declined, NotSent, Unknown
-from eci_payments.gateways.transport import Reply
 from eci_payments.operations.commands import Cancel, Capture, Charge, RefundPayment
 from support.service import caller, payments_over
 
@@ -205,6 +203,33 @@ async def test_a_gateway_that_is_not_there_was_certainly_not_sent_to(service_url
         assert json.loads(answer.body)["code"] == "gateway_unreachable"
 
 
+def _error_of_the_sdk(url: str) -> stripe.APIConnectionError:
+    client = stripe.StripeClient(SECRET, base_addresses={"api": url}, max_network_retries=0)
+    with pytest.raises(stripe.APIConnectionError) as raised:
+        client.v1.refunds.create({"payment_intent": "pi_1"})
+    return raised.value
+
+
+def test_stripes_sdk_does_not_tell_what_was_never_sent_from_what_may_be_done() -> None:
+    """Why the adapter does not speak through it: a refused connection, and a line that was cut after the request."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        def take_and_cut() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+
+        taking = threading.Thread(target=take_and_cut)
+        taking.start()
+        cut = _error_of_the_sdk(url)
+        taking.join()
+    refused = _error_of_the_sdk(url)
+    for name in ("should_retry", "http_status", "code", "http_body"):
+        assert getattr(refused, name) == getattr(cut, name), name
+    assert type(refused) is type(cut)
+
+
 @pytest.mark.parametrize(
     ("amount_minor", "code", "theirs"),
     [(14950, "INR", 14950), (500, "JPY", 500), (1230, "KWD", 1230), (5, "UGX", 500), (300, "MGA", 3)],
@@ -218,18 +243,3 @@ def test_amounts_in_stripes_units(amount_minor: int, code: str, theirs: int) -> 
 def test_what_stripe_cannot_take_is_refused_not_rounded(amount_minor: int, code: str) -> None:
     with pytest.raises(UnpayableAmount):
         to_stripe(amount_minor, code)
-
-
-@pytest.mark.parametrize(
-    ("status", "error", "kind"),
-    [
-        (500, {}, Unknown),
-        (409, {"code": "idempotency_key_in_use"}, Unknown),
-        (429, {}, NotSent),
-        (401, {}, Declined),
-        (402, {"type": "card_error", "code": "card_declined", "decline_code": "lost_card"}, Declined),
-        (400, {"code": "payment_intent_unexpected_state"}, Unknown),
-    ],
-)
-def test_what_an_error_answer_means(status: int, error: dict[str, str], kind: type) -> None:
-    assert isinstance(failed(Reply(status, {"error": error})), kind)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,12 +72,13 @@ def sandbox_answer(echo: Echo, verb: str, path: str, body: dict[str, Any]) -> tu
     return 500, {"error": {"code": echo.leak, "message": echo.leak}}
 
 
-def stripe_answer(echo: Echo, verb: str, path: str, _body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def stripe_answer(echo: Echo, verb: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     error = {"type": "card_error", "code": echo.leak, "decline_code": echo.leak, "message": echo.leak}
     if path.endswith("payment_methods"):
         return 200, {"id": echo.name}
     if verb == "POST" and path.endswith("payment_intents"):
-        return 200, {"id": echo.name if echo.mood == "nonsense" else "pi_1"}
+        metadata = {"eci_key": body["metadata[eci_key]"]}
+        return 200, {"id": echo.name if echo.mood == "nonsense" else "pi_1", "metadata": metadata}
     intent = {"id": "pi_1", "amount": 500, "currency": "inr", "latest_charge": {"id": echo.name}}
     match echo.mood:
         case "approve":
@@ -92,7 +93,7 @@ def stripe_answer(echo: Echo, verb: str, path: str, _body: dict[str, Any]) -> tu
     return 503, {"error": error}
 
 
-def razorpay_answer(echo: Echo, _verb: str, path: str, _body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def razorpay_answer(echo: Echo, _verb: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     error = {
         "code": echo.leak,
         "description": echo.leak,
@@ -100,8 +101,10 @@ def razorpay_answer(echo: Echo, _verb: str, path: str, _body: dict[str, Any]) ->
         "metadata": {"payment_id": echo.name},
     }
     if path.endswith("/orders"):
-        return 200, {"id": echo.name if echo.mood == "nonsense" else "order_1"}
-    payment = {"id": echo.name, "amount": 500, "currency": "INR", "acquirer_data": {"auth_code": echo.leak}}
+        order = {"id": echo.name if echo.mood == "nonsense" else "order_1", "receipt": body["receipt"]}
+        return 200, order
+    payment = {"id": echo.name, "order_id": "order_1", "amount": 500, "currency": "INR"}
+    payment |= {"acquirer_data": {"auth_code": echo.leak}}
     match echo.mood:
         case "approve" if path.endswith("/payments"):
             return 200, {"items": [payment | {"status": "captured"}]}
@@ -129,7 +132,7 @@ def echoing(gateway: str) -> Iterator[Echo]:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             _note_card(echo, raw)
             echo.asked.append(f"{self.command} {self.path}")
-            body = json.loads(raw) if raw.startswith("{") else {}
+            body = json.loads(raw) if raw.startswith("{") else dict(parse_qsl(raw))
             status, answer = ANSWERS[gateway](echo, self.command, self.path.partition("?")[0], body)
             content = json.dumps(answer).encode()
             self.send_response(status, f"because {MARK} {echo.code} {echo.number}")

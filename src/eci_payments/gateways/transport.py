@@ -1,11 +1,13 @@
 """HTTP to a gateway, told apart by what the transport knows: answered, certainly not sent, or unknown.
 
-Only a connection that was never made counts as not sent. A time-out while writing, a line cut while reading and an
-answer that is no JSON are unknown: the gateway may have done it.
+Only a connection that was never made counts as not sent: no name, nobody who listens, no TLS. A time-out while writing,
+a line cut while reading, an answer that is no JSON, that points elsewhere or that does not end are unknown: the gateway
+may have done it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +25,9 @@ _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 MAX_CONNECTIONS = 2 * MOST_CALLS
 """Never the bound: each account has connections of its own, and its guard lets fewer calls through."""
 MAX_ANSWER_BYTES = 1_000_000
-"""A gateway's answer is a few kilobytes; one that is larger is not read."""
+"""A gateway's answer is a few kilobytes, a page of a list some hundred; one that is larger is not read to its end."""
+REDIRECTS = range(300, 400)
+_REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Transport:
     ) -> None:
         self._client = httpx.AsyncClient(
             base_url=base_url.rstrip("/"),
-            headers=dict(headers),
+            headers={"Accept-Encoding": "identity"} | dict(headers),
             auth=auth,
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s / 2, 3.0)),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS),
@@ -72,16 +76,22 @@ class Transport:
         )
         with client_call(verb, str(request.url)) as call:
             try:
-                response = await self._client.send(request)
+                response = await self._client.send(request, stream=True)
+                content = await _bounded(response)
             except httpx.HTTPError as error:
                 call.fail(type(error).__name__)
                 return _unanswered(error)
             call.answered(response.status_code)
-        return _reply(response)
+        return _reply(response.status_code, content)
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._client.aclose()
+
+
+def is_reference(value: object) -> bool:
+    """Whether this can be a gateway's id of something: it will stand in paths, and is asked about for years."""
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
 def _unanswered(error: httpx.HTTPError) -> NotSent | Unknown:
@@ -100,13 +110,29 @@ def _content(form: Sequence[tuple[str, str]] | None, json: object) -> tuple[byte
     return None, {}
 
 
-def _reply(response: httpx.Response) -> Reply | Unknown:
-    if len(response.content) > MAX_ANSWER_BYTES:
-        return Unknown(f"an answer of {len(response.content)} bytes")
+async def _bounded(response: httpx.Response) -> bytes | None:
+    """The whole body; None for one that is larger than any answer of a gateway, of which no more is read."""
+    parts, size = [], 0
     try:
-        body = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
+        async for part in response.aiter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > MAX_ANSWER_BYTES:
+                return None
+    finally:
+        await response.aclose()
+    return b"".join(parts)
+
+
+def _reply(status: int, content: bytes | None) -> Reply | Unknown:
+    if content is None:
+        return Unknown(f"status {status} with more than {MAX_ANSWER_BYTES} bytes")
+    if status in REDIRECTS:
+        return Unknown(f"status {status}: it points elsewhere, where nobody is asked")
+    try:
+        body = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        return Unknown(f"status {response.status_code} without a JSON object")
-    return Reply(response.status_code, body)
+        return Unknown(f"status {status} without a JSON object")
+    return Reply(status, body)

@@ -14,9 +14,9 @@ from eci_payments.gateways.accounts import Narrow, unchanged
 from eci_payments.gateways.adapters.razorpay import requests
 from eci_payments.gateways.adapters.razorpay.events import read_webhook
 from eci_payments.gateways.adapters.razorpay.mapping import (
-    NOT_FOUND,
     created_outcome,
     failed,
+    found_refund,
     listed,
     payment_outcome,
     payments_outcome,
@@ -36,7 +36,7 @@ from eci_payments.gateways.contract import (
     Prepared,
     Unknown,
 )
-from eci_payments.gateways.transport import Reply, Transport
+from eci_payments.gateways.transport import Reply, Transport, is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +58,8 @@ CAPABILITIES = Capabilities(
     instrument_required=_ONLINE,
     lists_instruments=True,
 )
+ANOTHER = Unknown("an answer about something else than was asked about")
+"""A line that was confused, by a proxy or by an answer sent twice, must not speak for a payment."""
 NO_VOID = Declined(
     "not_supported", "This gateway cannot cancel; what is not captured lapses by itself.", retryable=False
 )
@@ -92,7 +94,13 @@ class RazorpayGateway:
         reply = await self._send(request)
         if not isinstance(reply, Reply):
             return reply
-        return failed(reply) or Prepared(str(reply.body.get("id")))
+        refused = failed(reply)
+        if refused is not None:
+            return refused
+        reference = reply.body.get("id")
+        if not is_reference(reference) or reply.body.get("receipt") != call.key:
+            return ANOTHER
+        return Prepared(str(reference))
 
     async def perform(self, call: GatewayCall) -> Outcome:
         """Do it."""
@@ -148,6 +156,8 @@ class RazorpayGateway:
         refused = failed(reply)
         if refused is not None:
             return refused
+        if reply.body.get("id") != call.parent_reference:
+            return ANOTHER
         outcome = payment_outcome(call, reply.body)
         return Unknown("captured, and yet not captured") if isinstance(outcome, NeverSeen) else outcome
 
@@ -155,7 +165,10 @@ class RazorpayGateway:
         reply = await self._send(requests.refund(call))
         if not isinstance(reply, Reply):
             return reply
-        return failed(reply) or refund_outcome(reply.body)
+        refused = failed(reply)
+        if refused is not None:
+            return refused
+        return refund_outcome(reply.body) if reply.body.get("receipt") == call.key else ANOTHER
 
     async def _find_payment(self, call: GatewayCall) -> Inquiry:
         if call.reference is None:
@@ -163,30 +176,30 @@ class RazorpayGateway:
         if call.reference.startswith("pay_"):
             return await self._one_payment(call, call.reference)
         reply = await self._ask(requests.payments_of_order(call.reference))
-        return payments_outcome(call, reply.body.get("items", [])) if isinstance(reply, Reply) else reply
+        return payments_outcome(call, reply.body) if isinstance(reply, Reply) else reply
 
     async def _one_payment(self, call: GatewayCall, payment_id: str) -> Inquiry:
         reply = await self._ask(requests.payment(payment_id))
-        return payment_outcome(call, reply.body) if isinstance(reply, Reply) else reply
+        if not isinstance(reply, Reply):
+            return reply
+        return payment_outcome(call, reply.body) if reply.body.get("id") == payment_id else ANOTHER
 
     async def _find_refund(self, call: GatewayCall) -> Inquiry:
         reply = await self._ask(requests.refunds_of_payment(str(call.parent_reference)))
-        if not isinstance(reply, Reply):
-            return reply
-        for refund in reply.body.get("items", []):
-            if refund.get("receipt") == call.key:
-                return refund_outcome(refund)
-        return NeverSeen()
+        return found_refund(call, reply.body) if isinstance(reply, Reply) else reply
 
-    async def _ask(self, request: Request) -> Reply | NeverSeen | NotSent | Unknown:
+    async def _ask(self, request: Request) -> Reply | NotSent | Unknown:
+        """A question. No refusal says that something was never seen: credentials of another account know nothing."""
         reply = await self._send(request)
         if not isinstance(reply, Reply):
             return reply
-        if reply.status == NOT_FOUND:
-            return NeverSeen()
         return reply if failed(reply) is None else Unknown("Razorpay did not answer the inquiry")
 
     async def _send(self, request: Request) -> Reply | NotSent | Unknown:
         return await self._transport.send(
-            request.verb, request.path, json=request.body, query=request.query or None
+            request.verb,
+            request.path,
+            json=request.body,
+            query=request.query or None,
+            headers=request.headers,
         )

@@ -72,7 +72,8 @@ def _payment(payment: dict[str, Any]) -> Told:
     charges = tuple(str(name) for name in (reference, payment.get("order_id")) if name)
     about, currency = Subject(charges=charges), str(payment["currency"])
     code = (payment.get("acquirer_data") or {}).get("auth_code")
-    if status in _TAKEN or status == "authorized":
+    was_released = status == "refunded" and payment.get("captured") is False
+    if not was_released and (status in _TAKEN or status == "authorized"):
         return OperationTold(
             about=about,
             currency=currency,

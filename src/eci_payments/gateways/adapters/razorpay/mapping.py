@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.gateways.adapters.razorpay.requests import PAGE
 from eci_payments.gateways.contract import (
     ActionRequired,
     ActionType,
@@ -20,10 +21,9 @@ from eci_payments.gateways.contract import (
     Pending,
     Unknown,
 )
+from eci_payments.gateways.transport import is_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from eci_payments.gateways.transport import Reply
 
 _DECLINES: dict[str, str] = {
@@ -48,7 +48,13 @@ _DECLINES: dict[str, str] = {
 _RETRYABLE = frozenset({"issuer_unavailable", "cancelled_by_customer", "action_expired"})
 _PLAIN = "The payment was declined."
 
-BAD_REQUEST, UNAUTHORISED, FORBIDDEN, NOT_FOUND, RATE_LIMITED, SERVER_ERRORS = 400, 401, 403, 404, 429, 500
+BAD_REQUEST, UNAUTHORISED, FORBIDDEN, NOT_FOUND, RATE_LIMITED = 400, 401, 403, 404, 429
+_REFUSED = frozenset({BAD_REQUEST, UNAUTHORISED, FORBIDDEN, NOT_FOUND})
+"""Statuses with which Razorpay says that it did not do it; of any other (409, 5xx) it may have."""
+_NOT_ITS_OWN = frozenset({"GATEWAY_ERROR", "SERVER_ERROR"})
+_DONE_BEFORE = ("already been captured", "operation is in progress", "request is in progress")
+"""In a refusal's description, for want of a code: an earlier sending may have done it, or is doing it."""
+RELEASED = Declined("already_voided", "What was authorized has been released.", retryable=True)
 
 
 def declined(reason: str | None, reference: str | None = None) -> Declined:
@@ -58,24 +64,36 @@ def declined(reason: str | None, reference: str | None = None) -> Declined:
 
 
 def failed(reply: Reply) -> Declined | NotSent | Unknown | None:
-    """What an error answer means; None for success."""
-    if reply.status < BAD_REQUEST:
-        return None
+    """What an error answer means; None for success. One without an error object is not Razorpay's word."""
     error = reply.body.get("error")
-    error = error if isinstance(error, dict) else {}
-    if reply.status >= SERVER_ERRORS or error.get("code") in {"GATEWAY_ERROR", "SERVER_ERROR"}:
-        return Unknown(f"Razorpay answered {reply.status}")
+    if reply.status < BAD_REQUEST and not error:
+        return None
     if reply.status == RATE_LIMITED:
         return NotSent("Razorpay answered 429 and did nothing")
-    if reply.status in {UNAUTHORISED, FORBIDDEN}:
+    if not isinstance(error, dict) or reply.status not in _REFUSED or _may_be_done(error):
+        return Unknown(f"Razorpay answered {reply.status}")
+    if reply.status in {UNAUTHORISED, FORBIDDEN, NOT_FOUND}:
         return Declined("gateway_misconfigured", "The gateway refused our credentials.", retryable=True)
     return declined(error.get("reason"), (error.get("metadata") or {}).get("payment_id"))
+
+
+def _may_be_done(error: dict[str, Any]) -> bool:
+    described = str(error.get("description", "")).lower()
+    return error.get("code") in _NOT_ITS_OWN or any(words in described for words in _DONE_BEFORE)
+
+
+def items(body: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The entities of a collection; None for what is none, of which nothing is to be believed."""
+    found = body.get("items")
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        return None
+    return found
 
 
 def created_outcome(call: GatewayCall, body: dict[str, Any]) -> Outcome:
     """The answer of creating a payment: the customer has to act, or the gateway will decide."""
     reference = body.get("razorpay_payment_id")
-    if not isinstance(reference, str):
+    if not isinstance(reference, str) or not is_reference(reference):
         return Unknown("a payment without an id")
     steps = [step for step in body.get("next", []) if isinstance(step, dict)]
     for step in steps:
@@ -90,8 +108,11 @@ def created_outcome(call: GatewayCall, body: dict[str, Any]) -> Outcome:
     return Pending(reference)
 
 
-def payments_outcome(call: GatewayCall, payments: Sequence[dict[str, Any]]) -> Inquiry:
+def payments_outcome(call: GatewayCall, body: dict[str, Any]) -> Inquiry:
     """The payments of one order as the outcome of the charge: the best of them counts."""
+    payments = items(body)
+    if payments is None or any(payment.get("order_id") != call.reference for payment in payments):
+        return Unknown("an answer that is no list of the order's payments")
     if not payments:
         return NeverSeen()
     ranked = sorted(payments, key=lambda p: _RANK.get(str(p.get("status")), 0))
@@ -108,6 +129,8 @@ def payment_outcome(call: GatewayCall, payment: dict[str, Any]) -> Inquiry:
     if payment.get("currency") != call.currency or not isinstance(amount, int):
         return Unknown("a payment with another currency or without an amount")
     match status:
+        case "refunded" if payment.get("captured") is False:
+            return RELEASED
         case "captured" | "refunded":
             return Approved(reference, amount, authorization_code=code)
         case "authorized" if call.kind is CallKind.AUTHORIZE:
@@ -136,6 +159,17 @@ def refund_outcome(refund: dict[str, Any]) -> Outcome:
             )
         case _:
             return Unknown("a refund in a state that is not known")
+
+
+def found_refund(call: GatewayCall, body: dict[str, Any]) -> Inquiry:
+    """Our refund among those of a payment, by the receipt that it carries."""
+    refunds = items(body)
+    if refunds is None:
+        return Unknown("an answer that is no list of refunds")
+    for refund in refunds:
+        if refund.get("receipt") == call.key:
+            return refund_outcome(refund)
+    return NeverSeen() if len(refunds) < PAGE else Unknown("more refunds than one page")
 
 
 def listed(reply: Reply) -> Listing | NotSent | Unknown:

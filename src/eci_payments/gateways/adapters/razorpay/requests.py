@@ -24,6 +24,11 @@ class Request:
     path: str
     body: dict[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+PAGE = 100
+"""The most that Razorpay tells in one answer of a list."""
 
 
 class UnpayableAmount(ValueError):
@@ -45,9 +50,22 @@ def create_order(call: GatewayCall) -> Request:
         "currency": call.currency,
         "receipt": call.key,
         "payment": {"capture": "manual" if call.kind is CallKind.AUTHORIZE else "automatic"},
-        "notes": {"transaction_id": call.transaction_id},
+        "notes": _notes(call),
     }
     return Request("POST", "/v1/orders", body)
+
+
+def _notes(call: GatewayCall) -> dict[str, str]:
+    """Whose it is and what it stands for, for a database that lost it."""
+    told = {
+        "transaction_id": call.transaction_id,
+        "merchant_id": str(call.merchant_id),
+        "order_id": call.order_id,
+        "method": call.method.value,
+        "kind": call.kind.value,
+        "parent_key": call.parent_key or "",
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def create_payment(call: GatewayCall, *, email: str, contact: str) -> Request:
@@ -101,14 +119,13 @@ def capture(call: GatewayCall) -> Request:
 
 
 def refund(call: GatewayCall) -> Request:
-    """Give money back; our key is the receipt, which Razorpay takes once."""
-    body = {
-        "amount": amount_of(call),
-        "speed": "normal",
-        "receipt": call.key,
-        "notes": {"transaction_id": call.transaction_id},
-    }
-    return Request("POST", f"/v1/payments/{call.parent_reference}/refund", body)
+    """Give money back, once for our key; it is the receipt, too, by which the refund is found again.
+
+    Source: Razorpay's documentation, "Create a Normal Refund (Idempotent Request)".
+    """
+    body = {"amount": amount_of(call), "speed": "normal", "receipt": call.key, "notes": _notes(call)}
+    path = f"/v1/payments/{call.parent_reference}/refund"
+    return Request("POST", path, body, headers={"X-Refund-Idempotency": call.key})
 
 
 def payments_of_order(order_id: str) -> Request:
@@ -122,8 +139,8 @@ def payment(payment_id: str) -> Request:
 
 
 def refunds_of_payment(payment_id: str) -> Request:
-    """The refunds of a payment, at most a hundred."""
-    return Request("GET", f"/v1/payments/{payment_id}/refunds", query={"count": "100"})
+    """The refunds of a payment, at most a page."""
+    return Request("GET", f"/v1/payments/{payment_id}/refunds", query={"count": str(PAGE)})
 
 
 def methods() -> Request:

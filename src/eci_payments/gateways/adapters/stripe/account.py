@@ -13,7 +13,13 @@ from eci_payments.domain.methods import Card, PaymentMethod
 from eci_payments.gateways.accounts import Narrow, unchanged
 from eci_payments.gateways.adapters.stripe.amounts import UnpayableAmount, from_stripe, to_stripe
 from eci_payments.gateways.adapters.stripe.events import KEY_FIELD, read_webhook
-from eci_payments.gateways.adapters.stripe.mapping import NOT_FOUND, failed, intent_outcome, refund_outcome
+from eci_payments.gateways.adapters.stripe.mapping import (
+    failed,
+    intent_outcome,
+    listed,
+    refund_outcome,
+    standing,
+)
 from eci_payments.gateways.contract import (
     Approved,
     CallKind,
@@ -28,7 +34,7 @@ from eci_payments.gateways.contract import (
     Prepared,
     Unknown,
 )
-from eci_payments.gateways.transport import Reply, Transport
+from eci_payments.gateways.transport import Reply, Transport, is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +47,9 @@ _CARDS = frozenset({PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD})
 
 ANOTHER = Unknown("an answer about another payment than the one that was asked about")
 """A line that was confused, by a proxy or by an answer sent twice, must not speak for a payment."""
+
+VOIDED = Declined("already_voided", "The authorization is there no more.", retryable=False)
+CAPTURED = Declined("already_captured", "The money has been taken already.", retryable=False)
 
 CAPABILITIES = Capabilities(
     methods=_CARDS,
@@ -74,6 +83,8 @@ class StripeGateway:
         method = await self._post("/v1/payment_methods", _card_form(call.instrument), f"{call.key}-method")
         if not isinstance(method, Reply):
             return method
+        if not is_reference(method.body.get("id")):
+            return Unknown("a payment method without an id")
         try:
             form = _intent_form(call, str(method.body.get("id")))
         except UnpayableAmount as wrong:
@@ -81,7 +92,10 @@ class StripeGateway:
         intent = await self._post("/v1/payment_intents", form, call.key)
         if not isinstance(intent, Reply):
             return intent
-        return Prepared(str(intent.body.get("id")))
+        reference = intent.body.get("id")
+        if not is_reference(reference) or not _is_ours(intent.body, call):
+            return ANOTHER
+        return Prepared(str(reference))
 
     async def perform(self, call: GatewayCall) -> Outcome:
         """Do it, by the id that was committed."""
@@ -107,12 +121,9 @@ class StripeGateway:
         reply = await self._transport.send("GET", f"/v1/payment_intents/{reference}")
         if not isinstance(reply, Reply):
             return reply
-        if reply.status == NOT_FOUND:
-            return NeverSeen()
-        refused = failed(reply)
-        if refused is not None:
+        if failed(reply) is not None:
             return Unknown("Stripe did not answer the inquiry")
-        return _learned(call, reply.body)
+        return _learned(call, reply.body) if reply.body.get("id") == reference else ANOTHER
 
     def read_webhook(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float
@@ -138,30 +149,34 @@ class StripeGateway:
 
     async def _capture(self, call: GatewayCall) -> Outcome:
         amount = to_stripe(call.amount_minor, call.currency)
-        reply = await self._post(
-            f"/v1/payment_intents/{call.parent_reference}/capture",
-            {"amount_to_capture": str(amount)},
-            call.key,
-        )
-        if not isinstance(reply, Reply):
-            return reply
-        return _captured(call, reply.body)
+        return await self._act(call, "capture", {"amount_to_capture": str(amount)}, call.key)
 
     async def _cancel(self, call: GatewayCall) -> Outcome:
-        reply = await self._post(f"/v1/payment_intents/{call.parent_reference}/cancel", {}, call.key)
+        key = call.key if call.kind is CallKind.VOID else f"{call.key}-cancel"
+        return await self._act(call, "cancel", {}, key)
+
+    async def _act(self, call: GatewayCall, act: str, form: Mapping[str, str], key: str) -> Outcome:
+        """Something done to the PaymentIntent. Refused for how it stands: how it stands says what became of it."""
+        path = f"/v1/payment_intents/{call.parent_reference}/{act}"
+        reply = await self._send(path, form, key)
         if not isinstance(reply, Reply):
             return reply
-        return _cancelled(call, reply.body)
+        refused = failed(reply)
+        intent = reply.body if refused is None else standing(reply)
+        if intent is None or intent.get("id") != call.parent_reference:
+            return refused or ANOTHER
+        learned = _learned(call, intent)
+        if isinstance(learned, NeverSeen):
+            return refused or Unknown(f"{act}, and yet it is {intent.get('status')!r}")
+        return learned
 
     async def _refund(self, call: GatewayCall) -> Outcome:
         amount = to_stripe(call.amount_minor, call.currency)
-        form = {
-            "payment_intent": str(call.parent_reference),
-            "amount": str(amount),
-            f"metadata[{KEY_FIELD}]": call.key,
-        }
+        form = {"payment_intent": str(call.parent_reference), "amount": str(amount), **_metadata(call)}
         reply = await self._post("/v1/refunds", form, call.key)
-        return refund_outcome(reply.body, call.currency) if isinstance(reply, Reply) else reply
+        if not isinstance(reply, Reply):
+            return reply
+        return refund_outcome(reply.body, call.currency) if _is_ours(reply.body, call) else ANOTHER
 
     async def _find_refund(self, call: GatewayCall) -> Inquiry:
         query = {"payment_intent": str(call.parent_reference), "limit": "100"}
@@ -170,20 +185,26 @@ class StripeGateway:
             return reply
         if failed(reply) is not None:
             return Unknown("Stripe did not answer the inquiry")
-        for refund in reply.body.get("data", []):
-            if refund.get("metadata", {}).get(KEY_FIELD) == call.key:
+        refunds = listed(reply.body)
+        if refunds is None:
+            return Unknown("an answer that is no list of refunds")
+        for refund in refunds:
+            if _is_ours(refund, call):
                 return refund_outcome(refund, call.currency)
         return Unknown("more refunds than one page") if reply.body.get("has_more") else NeverSeen()
 
     async def _post(
         self, path: str, form: Mapping[str, str], key: str
     ) -> Reply | Declined | NotSent | Unknown:
-        reply = await self._transport.send(
-            "POST", path, form=list(form.items()), headers={"Idempotency-Key": key}
-        )
+        reply = await self._send(path, form, key)
         if not isinstance(reply, Reply):
             return reply
         return failed(reply) or reply
+
+    async def _send(self, path: str, form: Mapping[str, str], key: str) -> Reply | NotSent | Unknown:
+        return await self._transport.send(
+            "POST", path, form=list(form.items()), headers={"Idempotency-Key": key}
+        )
 
 
 def _card_form(card: Card) -> dict[str, str]:
@@ -203,33 +224,44 @@ def _intent_form(call: GatewayCall, method: str) -> dict[str, str]:
         "payment_method": method,
         "payment_method_types[0]": "card",
         "capture_method": "manual" if call.kind is CallKind.AUTHORIZE else "automatic",
-        f"metadata[{KEY_FIELD}]": call.key,
-        "metadata[transaction_id]": call.transaction_id,
+        **_metadata(call),
     }
 
 
+def _metadata(call: GatewayCall) -> dict[str, str]:
+    """Whose an object is and what it stands for: for webhooks, inquiries, and a database that lost it."""
+    told = {
+        KEY_FIELD: call.key,
+        "transaction_id": call.transaction_id,
+        "merchant_id": str(call.merchant_id),
+        "order_id": call.order_id,
+        "method": call.method.value,
+        "parent_key": call.parent_key or "",
+    }
+    return {f"metadata[{name}]": value for name, value in told.items() if value}
+
+
+def _is_ours(thing: dict[str, Any], call: GatewayCall) -> bool:
+    """Whether the object carries our key of this call."""
+    return (thing.get("metadata") or {}).get(KEY_FIELD) == call.key
+
+
 def _learned(call: GatewayCall, intent: dict[str, Any]) -> Inquiry:
+    """What the PaymentIntent, as it stands, says of the call. What it stands in the way of is declined by that."""
+    status = str(intent.get("status"))
     if call.kind is CallKind.CAPTURE:
-        return _captured(call, intent) if intent.get("status") == "succeeded" else NeverSeen()
+        return {"succeeded": _captured(call, intent), "canceled": VOIDED}.get(status, NeverSeen())
     if call.kind in {CallKind.VOID, CallKind.CANCEL_ACTION}:
-        return _cancelled(call, intent) if intent.get("status") == "canceled" else NeverSeen()
+        return {"succeeded": CAPTURED, "canceled": _cancelled(call, intent)}.get(status, NeverSeen())
     return intent_outcome(intent, call.currency)
 
 
 def _captured(call: GatewayCall, intent: dict[str, Any]) -> Outcome:
-    if intent.get("id") != call.parent_reference:
-        return ANOTHER
-    if intent.get("status") != "succeeded":
-        return Unknown("captured, and yet not captured")
     received = intent.get("amount_received")
     amount = call.amount_minor if received is None else from_stripe(int(received), call.currency)
     return Approved(str(intent.get("id")), amount)
 
 
 def _cancelled(call: GatewayCall, intent: dict[str, Any]) -> Outcome:
-    if intent.get("id") != call.parent_reference:
-        return ANOTHER
-    if intent.get("status") != "canceled":
-        return Unknown("cancelled, and yet not cancelled")
     reference = str(intent.get("id"))
     return Approved(reference, call.amount_minor) if call.kind is CallKind.VOID else Cancelled(reference)

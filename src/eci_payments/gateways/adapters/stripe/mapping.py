@@ -41,15 +41,20 @@ _DECLINES: dict[str, str] = {
 }
 """Stripe's decline and error codes in our normalised ones; any other is `do_not_honor`."""
 _RETRYABLE = frozenset({"processing_error", "issuer_unavailable"})
-_DONE_BEFORE = frozenset(
-    {"payment_intent_unexpected_state", "charge_already_captured", "idempotency_key_in_use"}
-)
+_STANDS_OTHERWISE = frozenset({"payment_intent_unexpected_state", "charge_already_captured"})
+"""What was asked for does not fit how the PaymentIntent stands: an earlier sending, the customer or the dashboard was
+quicker."""
+_DONE_BEFORE = _STANDS_OTHERWISE | {"idempotency_key_in_use"}
 """Errors that may mean that an earlier sending took effect: to be asked about."""
+_REUSED = "idempotency_error"
+"""The type of the error for a key that came with another request before: that one may have taken effect."""
 _PLAIN = "The payment was declined."
 """What a payer is told of every decline: lost, stolen and suspected cards are not named to them."""
 
-BAD_REQUEST, UNAUTHORISED, FORBIDDEN, NOT_FOUND, CONFLICT, RATE_LIMITED = 400, 401, 403, 404, 409, 429
-SERVER_ERRORS = 500
+BAD_REQUEST, UNAUTHORISED, DECLINED, FORBIDDEN, NOT_FOUND, RATE_LIMITED = 400, 401, 402, 403, 404, 429
+_REFUSED = frozenset({BAD_REQUEST, UNAUTHORISED, DECLINED, FORBIDDEN, NOT_FOUND})
+"""Statuses with which Stripe says that it did not do it; of any other (409, 424, 5xx) it may have."""
+_NO_ACCESS = Declined("gateway_misconfigured", "The gateway refused our credentials.", retryable=True)
 
 
 def declined(error: dict[str, Any], reference: str | None = None) -> Declined:
@@ -60,20 +65,43 @@ def declined(error: dict[str, Any], reference: str | None = None) -> Declined:
 
 
 def failed(reply: Reply) -> Declined | NotSent | Unknown | None:
-    """What an error answer means; None for success. Stripe answers 4xx before, or instead of, doing anything."""
+    """What an error answer means; None for success.
+
+    Stripe answers 4xx before, or instead of, doing anything. One without an error object is not Stripe's word.
+    """
     error = reply.body.get("error")
     if reply.status < BAD_REQUEST and not error:
         return None
-    error = error if isinstance(error, dict) else {}
-    if reply.status >= SERVER_ERRORS or reply.status == CONFLICT or error.get("code") in _DONE_BEFORE:
-        return Unknown(f"Stripe answered {reply.status}")
     if reply.status == RATE_LIMITED:
         return NotSent("Stripe answered 429 and did nothing")
-    if reply.status in {UNAUTHORISED, FORBIDDEN}:
-        return Declined("gateway_misconfigured", "The gateway refused our credentials.", retryable=True)
-    if error.get("type") == "card_error" or "code" in error:
+    if not isinstance(error, dict) or reply.status not in _REFUSED or _may_be_done(error):
+        return Unknown(f"Stripe answered {reply.status}")
+    if reply.status in {UNAUTHORISED, FORBIDDEN} or error.get("code") == "resource_missing":
+        return _NO_ACCESS
+    if reply.status == DECLINED or error.get("type") == "card_error" or error.get("code") in _DECLINES:
         return declined(error)
     return Declined("gateway_refused", "The gateway refused the request.", retryable=False)
+
+
+def _may_be_done(error: dict[str, Any]) -> bool:
+    return error.get("code") in _DONE_BEFORE or error.get("type") == _REUSED
+
+
+def standing(reply: Reply) -> dict[str, Any] | None:
+    """The PaymentIntent in a refusal that is for how it stands."""
+    error = reply.body.get("error")
+    if not isinstance(error, dict) or error.get("code") not in _STANDS_OTHERWISE:
+        return None
+    intent = error.get("payment_intent")
+    return intent if isinstance(intent, dict) else None
+
+
+def listed(body: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The objects of a page of a list; None for what is none, of which nothing is to be believed."""
+    data = body.get("data")
+    if not isinstance(data, list) or not all(isinstance(each, dict) for each in data):
+        return None
+    return data
 
 
 def intent_outcome(intent: dict[str, Any], currency: str) -> Outcome | NeverSeen:
