@@ -14,7 +14,7 @@ TEST_ARGS ?=
 BENCH_ARGS ?=
 FLOOD_ARGS ?=
 
-.PHONY: help run test check format-check lint types contracts sizes format bench bench-slow-gateway chaos-kill proof restore-drill trace flood lock clean
+.PHONY: help run test check format-check lint types contracts sizes format bench bench-quick bench-slow-gateway chaos-kill proof restore-drill trace flood lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,8 +47,11 @@ format: $(VENV)/.stamp-dev ## Format the code and mend what the linter can mend 
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.stamp-dev ## Measure charges/s against pgbench on the same database (BENCH_ARGS)
+bench: $(VENV)/.stamp-dev ## Measure everything against PostgreSQL alone, targets beside results (BENCH_ARGS="--only replays")
 	@PYTHONPATH=tools $(BIN)/python -m bench $(BENCH_ARGS)
+
+bench-quick: $(VENV)/.stamp-dev ## Measure its first two rows within a minute (BENCH_ARGS)
+	@PYTHONPATH=tools $(BIN)/python -m bench --quick --json .data/bench-quick.json $(BENCH_ARGS)
 
 bench-slow-gateway: $(VENV)/.stamp-dev ## Measure what one gateway keeps of its charges/s while another takes 5 s (BENCH_ARGS)
 	@PYTHONPATH=tools $(BIN)/python -m bench.slow_gateway $(BENCH_ARGS)

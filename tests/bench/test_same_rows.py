@@ -10,9 +10,7 @@ import asyncpg
 import pytest
 
 from bench import rows
-from bench.__main__ import charged
 from bench.pgbench import IDS, RANDOM, PgBench, script
-from bench.report import Measured, Report
 from bench.stack import stack
 
 if TYPE_CHECKING:
@@ -25,10 +23,14 @@ NEW_EACH_TIME = {"order_id", "key", "transaction_log_id", *IDS, *RANDOM}
 def test_pgbench_writes_the_rows_of_a_charge(tmp_path: Path):
     tmp_path.chmod(0o755)
     with stack(tmp_path, serves=1) as running:
-        PgBench(running.server, script(charged(running, "sample"))).run(clients=1, seconds=1)
+        sample = rows.charged(running, "sample")
+        PgBench(running.server, script(sample)).run(clients=1, seconds=1)
+        PgBench(running.server, script(sample, commits=1), runs_from=1000).run(clients=1, seconds=1)
+        per_charge = asyncio.run(commits_per_charge(running.admin_url))
         ours, theirs = asyncio.run(both(running.server.urls.owner))
         code, said = running.verify()
     assert (code, said.startswith("The books are right")) == (0, True), said
+    assert per_charge == {"two commits": 2, "one commit": 1, "over HTTP": 2}
     assert [row.table for row in ours] == [row.table for row in theirs]
     for mine, its in zip(ours, theirs, strict=True):
         for name, value in mine.values.items():
@@ -41,27 +43,33 @@ def test_pgbench_writes_the_rows_of_a_charge(tmp_path: Path):
                 assert other == value, f"{mine.table}.{name}"
 
 
+async def commits_per_charge(url: str) -> dict[str, int]:
+    """How many transactions wrote the audit entries of one charge of each kind."""
+    of = {
+        "two commits": "order_id LIKE 'pgbench-%' AND payment_id < 1001 * 10^12",
+        "one commit": "order_id LIKE 'pgbench-%' AND payment_id > 1001 * 10^12",
+        "over HTTP": "order_id = 'sample'",
+    }
+    admin = await asyncpg.connect(url)
+    try:
+        return {
+            name: await admin.fetchval(
+                "SELECT count(DISTINCT committed_in) FROM transactions"
+                f" WHERE payment_id = (SELECT max(payment_id) FROM payments WHERE {condition})"
+            )
+            for name, condition in of.items()
+        }
+    finally:
+        await admin.close()
+
+
 async def both(owner_url: str) -> tuple[list[rows.Row], list[rows.Row]]:
     """The rows of the charge over HTTP, and of one of pgbench's."""
     owner = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
     try:
-        order = await owner.fetchval("SELECT max(order_id) FROM payments WHERE order_id LIKE 'pgbench-%'")
+        order = await owner.fetchval(
+            "SELECT max(order_id) FROM payments WHERE order_id LIKE 'pgbench-%' AND payment_id < 1001 * 10^12"
+        )
         return await rows.written(owner, "sample"), await rows.written(owner, order)
     finally:
         await owner.close()
-
-
-def test_the_ratio_is_taken_round_by_round_against_the_best_client_count():
-    def runs(*rates: float) -> list[Measured]:
-        return [Measured(rate, 1.0, 2.0) for rate in rates]
-
-    report = Report(
-        "HTTP",
-        ["8", "16"],
-        {"HTTP": runs(50, 100, 60), "8": runs(300, 90, 90), "16": runs(100, 100, 120)},
-        1000.0,
-        {},
-    )
-    assert report.baseline == "16"
-    assert report.ratios == [0.5, 1.0, 0.5]
-    assert report.json()["ratio"] == {"min": 0.5, "median": 0.5, "max": 1.0}

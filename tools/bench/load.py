@@ -1,4 +1,4 @@
-"""A closed-loop HTTP load generator: so many connections, each with one request under way, every order a new one.
+"""An HTTP load generator: so many connections, each with one request under way, as fast as answered or at a rate.
 
 One process, one loop over epoll, no framework: it must not be what is measured. `ceiling` says how fast it is against
 a server that does nothing.
@@ -12,29 +12,37 @@ import multiprocessing
 import select
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bench.work import CREATED, Charges
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection as Pipe
+
+    from bench.work import Work
 
 Address = tuple[str, int]
 ANSWER_TIMEOUT_S = 15.0
 """A connection that waits longer than this ends the run: something hangs."""
 RECEIVE_BYTES = 65536
-CREATED = 201
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one run. ``latencies_s`` holds one number per answer; ``statuses`` counts them."""
+    """What came of one run. ``latencies_s`` holds one number per answer; ``statuses`` counts them.
+
+    ``cpu_s`` is the processor time that the generator itself took; ``wanted`` the status of a right answer.
+    """
 
     seconds: float
     statuses: dict[int, int]
     latencies_s: list[float] = field(repr=False)
     wrong: list[str] = field(default_factory=list)
+    wanted: int = CREATED
+    cpu_s: float = 0.0
 
     @classmethod
     def of_rate(cls, per_second: float, seconds: float, latencies_s: list[float]) -> Outcome:
@@ -42,9 +50,19 @@ class Outcome:
         return cls(seconds, {CREATED: round(per_second * seconds)}, latencies_s)
 
     @property
+    def right(self) -> int:
+        """How many answers had the wanted status."""
+        return self.statuses.get(self.wanted, 0)
+
+    @property
     def per_second(self) -> float:
-        """Answers of the wanted status per second."""
-        return self.statuses.get(CREATED, 0) / self.seconds
+        """Right answers per second."""
+        return self.right / self.seconds
+
+    @property
+    def mean_ms(self) -> float:
+        """The average latency in milliseconds."""
+        return sum(self.latencies_s) / len(self.latencies_s) * 1000 if self.latencies_s else float("nan")
 
     def quantile_ms(self, share: float) -> float:
         """The latency below which ``share`` of the answers lie, in milliseconds."""
@@ -57,14 +75,21 @@ class _Connection:
     number: int
     socket: socket.socket
     sent_at: float = 0.0
+    """When it was sent; at a given rate, when it was due."""
     received: bytearray = field(default_factory=bytearray)
 
 
-def run_apart(addresses: Sequence[Address], connections: int, seconds: float, run: str) -> Outcome:
+def run_apart(
+    addresses: Sequence[Address],
+    connections: int,
+    seconds: float,
+    work: Work,
+    per_second: float | None = None,
+) -> Outcome:
     """The load from a process of its own, so that whoever asks does not disturb it."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=_send_outcome, args=(theirs, list(addresses), connections, seconds, run)
+        target=_send_outcome, args=(theirs, list(addresses), connections, seconds, work, per_second)
     )
     process.start()
     theirs.close()
@@ -86,9 +111,18 @@ def _send_outcome(pipe: Pipe, *arguments: Any) -> None:
         pipe.send(repr(error))
 
 
-def drive(addresses: Sequence[Address], connections: int, seconds: float, run: str) -> Outcome:
-    """Keep every connection busy for so long; answers that come later do not count."""
-    make = requests(run)
+def drive(
+    addresses: Sequence[Address],
+    connections: int,
+    seconds: float,
+    work: Work,
+    per_second: float | None = None,
+) -> Outcome:
+    """Keep every connection busy for so long; answers that come later do not count.
+
+    With ``per_second`` requests are due at that rate instead, and a latency counts from the moment when its request
+    was due: what waits because every connection is busy waits on the service's account.
+    """
     waiting = {}
     poll = select.epoll()
     for number in range(connections):
@@ -98,59 +132,50 @@ def drive(addresses: Sequence[Address], connections: int, seconds: float, run: s
         waiting[opened.socket.fileno()] = opened
         poll.register(opened.socket, select.EPOLLIN)
     try:
-        return _loop(poll, waiting, make, seconds)
+        return _loop(poll, waiting, work, seconds, per_second)
     finally:
         for each in waiting.values():
             each.socket.close()
         poll.close()
 
 
-def requests(run: str, method: str = "UPI") -> Callable[[int], bytes]:
-    """Makes the n-th charge of this run: an order and a key that nobody used before."""
-    head = (
-        "POST /v1/payments/charge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        "Idempotency-Key: {run}-{number:08d}\r\nContent-Length: {length}\r\n\r\n"
-    )
-    body = '{{"order_id":"{run}-{number:08d}","user_id":{user:06d},"amount":"1499.00","payment_method":"{method}"}}'
-    length = len(body.format(run=run, number=0, user=100_000, method=method))
-
-    def make(number: int) -> bytes:
-        user = 100_000 + number % 50_000
-        return (head + body).format(run=run, number=number, length=length, user=user, method=method).encode()
-
-    return make
-
-
 def _loop(
-    poll: select.epoll, waiting: dict[int, _Connection], make: Callable[[int], bytes], seconds: float
+    poll: select.epoll,
+    waiting: dict[int, _Connection],
+    work: Work,
+    seconds: float,
+    per_second: float | None,
 ) -> Outcome:
+    make, wanted = work.maker(), work.wanted
     statuses: Counter[int] = Counter()
     latencies: list[float] = []
     wrong: list[str] = []
+    idle = deque(waiting.values())
+    gap_s = 1 / per_second if per_second else 0.0
     clock = time.perf_counter
-    number, begun = 0, clock()
+    cpu, number, begun = time.process_time(), 0, clock()
     ends = begun + seconds
-    for each in waiting.values():
-        each.sent_at = clock()
-        each.socket.sendall(make(number))
-        number += 1
     while (now := clock()) < ends:
-        ready = poll.poll(min(ANSWER_TIMEOUT_S, ends - now))
-        for descriptor, _ in ready:
+        due = begun + number * gap_s
+        while idle and due <= now:
+            each = idle.popleft()
+            each.sent_at = due if per_second else now
+            each.socket.sendall(make(number))
+            number += 1
+            due = begun + number * gap_s
+        patience = ANSWER_TIMEOUT_S if not idle else max(due - now, 0)
+        for descriptor, _ in poll.poll(min(patience, ends - now)):
             each = waiting[descriptor]
             status = _receive(each)
             if status is None:
                 continue
-            now = clock()
             statuses[status] += 1
-            latencies.append(now - each.sent_at)
-            if status != CREATED and len(wrong) < 3:  # noqa: PLR2004 - a few are enough to see what it is
+            latencies.append(clock() - each.sent_at)
+            if status != wanted and len(wrong) < 3:  # noqa: PLR2004 - a few are enough to see what it is
                 wrong.append(bytes(each.received).decode(errors="replace"))
             each.received.clear()
-            each.sent_at = now
-            each.socket.sendall(make(number))
-            number += 1
-    return Outcome(clock() - begun, dict(statuses), latencies, wrong)
+            idle.append(each)
+    return Outcome(clock() - begun, dict(statuses), latencies, wrong, wanted, time.process_time() - cpu)
 
 
 def _receive(connection: _Connection) -> int | None:
@@ -179,7 +204,7 @@ def ceiling(connections: int, seconds: float) -> float:
     server = context.Process(target=_answer_everything, args=(theirs,), daemon=True)
     server.start()
     try:
-        return run_apart([("127.0.0.1", ours.recv())], connections, seconds, "ceiling").per_second
+        return run_apart([("127.0.0.1", ours.recv())], connections, seconds, Charges("ceiling")).per_second
     finally:
         server.terminate()
         server.join()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.load import requests
+from bench.work import requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,6 +21,7 @@ from eci_payments.store.embedded.layout import PORT
 if TYPE_CHECKING:
     from bench.rows import Row, Sample
 
+TWO_COMMITS = 2
 IDS_FROM = 10**12
 """Far above what the service's sequences give out in a run."""
 PER_CLIENT = 10**9
@@ -51,8 +52,8 @@ class Script:
         return name
 
 
-def script(sample: Sample) -> Script:
-    """The two commits of one charge."""
+def script(sample: Sample, *, commits: int = 2) -> Script:
+    """One charge in its two commits; or all of it in one, which no service that calls a gateway in between can do."""
     made = Script()
     lines = [
         "\\set n :n + 1",
@@ -63,8 +64,7 @@ def script(sample: Sample) -> Script:
             _insert(made, row, guarded=row.table in {"payments", "idempotency_keys"})
             for row in sample.inserted
         ),
-        "COMMIT;",
-        "BEGIN;",
+        *(["COMMIT;", "BEGIN;"] if commits == TWO_COMMITS else []),
         *(_update(made, before, after) for before, after in _pairs(sample)),
         *(
             _insert(made, row, again=row.table in {each.table for each in sample.inserted})
@@ -122,12 +122,12 @@ def _value(made: Script, row: Row, name: str, *, again: bool = False) -> str:
 
 
 class PgBench:
-    """pgbench over one embedded server."""
+    """pgbench over one embedded server. ``runs_from`` keeps the ids of two scripts apart."""
 
-    def __init__(self, server: EmbeddedPostgres, script: Script) -> None:
+    def __init__(self, server: EmbeddedPostgres, script: Script, *, runs_from: int = 0) -> None:
         self._server = server
         self._script = script
-        self._runs = 0
+        self._runs = runs_from
 
     def run(self, clients: int, seconds: int) -> Outcome:
         """One run. Raises RuntimeError with what pgbench said when it fails."""

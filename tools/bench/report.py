@@ -1,87 +1,122 @@
-"""The numbers of all rounds, as a table for people and JSON for machines."""
+"""The numbers of a run, as a table for people and JSON for machines."""
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bench.figures import FIGURES, Result, judge
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One run of one contender. Rates per second, latencies in milliseconds."""
-
-    per_second: float
-    p50_ms: float
-    p99_ms: float
+    from bench.figures import Figure
+    from bench.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``rounds``: by contender's name, one entry per round, in order. ``baselines`` are the pgbench ones."""
+    """``rounds``: by contender, one run per round, in order. ``notes`` is what else was measured, by its name."""
 
-    service: str
-    baselines: Sequence[str]
-    rounds: dict[str, list[Measured]]
-    ceiling_per_second: float
+    figures: Sequence[Figure]
+    rounds: Mapping[str, Sequence[Run]]
     setting: dict[str, Any]
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def baseline(self) -> str:
-        """The client count at which pgbench was best, by the median of its rounds."""
-        return max(self.baselines, key=lambda name: statistics.median(_rates(self.rounds[name])))
-
-    @property
-    def ratios(self) -> list[float]:
-        """The service's rate over pgbench's best, round by round."""
-        ours, theirs = _rates(self.rounds[self.service]), _rates(self.rounds[self.baseline])
-        return [mine / its for mine, its in zip(ours, theirs, strict=True)]
+    def results(self) -> list[Result]:
+        """Every figure, judged."""
+        return [judge(figure, self.rounds) for figure in self.figures]
 
     def text(self) -> str:
-        """The table."""
-        lines = [
-            f"{'':28}{'charges/s':>27}{'p50 ms':>9}{'p99 ms':>9}",
-            f"{'':28}{'min':>9}{'median':>9}{'max':>9}",
-        ]
-        for name, runs in self.rounds.items():
-            least, middle, most = _spread(_rates(runs))
-            p50 = statistics.median(run.p50_ms for run in runs)
-            p99 = statistics.median(run.p99_ms for run in runs)
-            lines.append(f"{name:28}{least:9.0f}{middle:9.0f}{most:9.0f}{p50:9.1f}{p99:9.1f}")
-        least, middle, most = _spread(self.ratios)
-        lines.append(f"{'ratio to ' + self.baseline:28}{least:9.2f}{middle:9.2f}{most:9.2f}")
-        lines.append(f"The load generator alone does {self.ceiling_per_second:.0f} requests/s.")
-        return "\n".join(lines)
+        """The contenders, then the figures beside their targets."""
+        return "\n".join(
+            [*_contenders(self.rounds), "", *_table(self.results), *said_of_processes(self.rounds)]
+        )
 
     def json(self) -> dict[str, Any]:
         """Everything, for a file."""
-        least, middle, most = _spread(self.ratios)
         return {
-            "setting": self.setting | {"machine": platform.machine(), "python": platform.python_version()},
-            "ceiling_per_second": round(self.ceiling_per_second),
-            "baseline": self.baseline,
-            "ratio": {"min": round(least, 3), "median": round(middle, 3), "max": round(most, 3)},
-            "rounds": {
-                name: [
-                    {
-                        "per_second": round(run.per_second, 1),
-                        "p50_ms": round(run.p50_ms, 2),
-                        "p99_ms": round(run.p99_ms, 2),
-                    }
-                    for run in runs
-                ]
-                for name, runs in self.rounds.items()
-            },
+            "setting": self.setting | machine(),
+            "figures": {each.figure.name: _numbers(each) for each in self.results},
+            "notes": self.notes,
+            "rounds": {name: list(runs) for name, runs in self.rounds.items()},
         }
 
 
-def _rates(runs: Sequence[Measured]) -> list[float]:
-    return [run.per_second for run in runs]
+def read(kept: Mapping[str, Any]) -> Report:
+    """The report that wrote this JSON, judged anew. A figure that is no longer asked for is left out."""
+    figures = [figure for figure in FIGURES if figure.name in kept["figures"]]
+    return Report(figures, kept["rounds"], kept["setting"], kept["notes"])
 
 
-def _spread(values: Sequence[float]) -> tuple[float, float, float]:
-    return min(values), statistics.median(values), max(values)
+def machine() -> dict[str, Any]:
+    """Where it ran."""
+    return {
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def _numbers(result: Result) -> dict[str, Any]:
+    target = result.figure.target
+    return {
+        "result": round(result.result, 3),
+        "min": round(result.least, 3),
+        "median": round(result.middle, 3),
+        "max": round(result.most, 3),
+        "rounds": result.rounds,
+        "over": result.over,
+        "target": f"{target.bound} {target.value:g}" if target else None,
+        "verdict": result.verdict.value,
+    }
+
+
+def _contenders(rounds: Mapping[str, Sequence[Run]]) -> list[str]:
+    lines = [
+        f"{'':26}{'per second':>27}{'p50 ms':>9}{'p99 ms':>9}",
+        f"{'':26}{'min':>9}{'median':>9}{'max':>9}",
+    ]
+    for name, runs in rounds.items():
+        rates = [run["per_second"] for run in runs if "per_second" in run]
+        middle = "".join(
+            f"{statistics.median(run[key] for run in runs):9.2f}" if all(key in run for run in runs) else ""
+            for key in ("p50_ms", "p99_ms")
+        )
+        if rates:
+            lines.append(
+                f"{name:26}{min(rates):9.0f}{statistics.median(rates):9.0f}{max(rates):9.0f}{middle}"
+            )
+    return lines
+
+
+def _table(results: Sequence[Result]) -> list[str]:
+    head = f"{'figure':24}{'target':>9}{'result':>9}{'':10}{'(rounds: min':>13}{'median':>8}{'max)':>8}"
+    return [head, *(line for result in results for line in _row(result))]
+
+
+def _row(result: Result) -> list[str]:
+    figure, target = result.figure, result.figure.target
+    asked = f"{target.bound} {target.value:g}" if target else "-"
+    number = f"{figure.name:24}{asked:>9}{result.result:9.2f} {result.verdict:9}"
+    spread = f"{result.least:13.2f}{result.middle:8.2f}{result.most:8.2f}"
+    return [f"{number}{spread}", f"    {figure.title}{f' [{result.over}]' if len(figure.over) > 1 else ''}"]
+
+
+CORES = {"serve_cores": "serve", "postgres_cores": "PostgreSQL", "generator_cores": "load generator"}
+
+
+def said_of_processes(rounds: Mapping[str, Sequence[Run]]) -> list[str]:
+    """Whose processors' time the charges took with one API process and with two."""
+    lines = []
+    for name in ("charges-64-one-process", "charges-64"):
+        runs = [run for run in rounds.get(name, ()) if "serve_cores" in run]
+        if runs:
+            used = {key: statistics.median(run[key] for run in runs) for key in CORES}
+            shares = ", ".join(f"{CORES[key]} {cores:.2f}" for key, cores in used.items())
+            lines.append(f"{name}: of {os.cpu_count()} cores {shares} (together {sum(used.values()):.2f})")
+    return ["", *lines] if lines else []

@@ -6,6 +6,7 @@ wrote. So the script for pgbench follows the service by itself, whatever a charg
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ import asyncpg
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from bench.stack import Stack
 
 UPDATED = ("payments", "operations", "idempotency_keys")
 """Tables whose row the first commit inserts and the second updates."""
@@ -109,3 +112,13 @@ async def _rows(owner: Any, table: str, source: str, where: str = "true", *value
     sql = f"SELECT {texts}, xmin::text AS commit FROM {source} WHERE {where} ORDER BY {order}"  # noqa: S608 - names of our own tables
     found = await owner.fetch(sql, *values)
     return [Row(table, types, {name: row[name] for name in types}, row["commit"]) for row in found]
+
+
+def charged(running: Stack, order: str) -> Sample:
+    """The rows of one charge over HTTP, watched."""
+
+    async def charge() -> str:
+        await asyncio.to_thread(running.charge, order)
+        return order
+
+    return asyncio.run(sample(running.admin_url, charge))

@@ -28,6 +28,7 @@ from bench import load
 from bench.paced import customers
 from bench.slow_line import slow_line
 from bench.stack import COMMAND, stack, without_settings
+from bench.work import Charges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +109,7 @@ def _measure(running: Stack, line: SlowLine, asked: argparse.Namespace) -> dict[
     rounds: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     answers: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
     wrong: list[str] = []
-    load.run_apart(running.addresses, asked.connections, WARM_UP_S, "warm")
+    load.run_apart(running.addresses, asked.connections, WARM_UP_S, Charges("warm"))
     for number in range(asked.rounds):
         for kind in KINDS if number % 2 == 0 else reversed(KINDS):
             running.checkpoint()
@@ -116,7 +117,7 @@ def _measure(running: Stack, line: SlowLine, asked: argparse.Namespace) -> dict[
             with customers(running.addresses[0], OTHER, asked.rate, f"{kind}-{number}-other") as seen:
                 time.sleep(FILL_S)
                 outcome = load.run_apart(
-                    running.addresses, asked.connections, asked.seconds, f"{kind}-{number}"
+                    running.addresses, asked.connections, asked.seconds, Charges(f"{kind}-{number}")
                 )
             rounds[kind].append(_round(outcome))
             answers[kind].update({str(status): count for status, count in seen.statuses.items()})

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from eci_payments.store.embedded import EmbeddedPostgres
-from eci_payments.store.embedded.cluster import ADMIN_ROLE
+from eci_payments.store.embedded.cluster import ADMIN_ROLE, DATABASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +39,8 @@ class Stack:
     server: EmbeddedPostgres
     addresses: list[Address]
     environment: dict[str, str]
+    pids: list[int]
+    """The `serve` processes, in the order of their addresses."""
 
     def checkpoint(self) -> None:
         """Write out what the last run left, so that each begins alike."""
@@ -48,12 +50,29 @@ class Stack:
         """Gather statistics as autovacuum would within a minute: plans made while tables were empty are made anew."""
         asyncio.run(self._execute("ANALYZE"))
 
+    def ask(self, sql: str, *values: object) -> list[Any]:
+        """The rows of one statement, as the administrator of the database that the service uses."""
+        return asyncio.run(self._ask(sql, *values))
+
     async def _execute(self, sql: str) -> None:
-        admin = await asyncpg.connect(self.server.url(ADMIN_ROLE).replace("+asyncpg", ""))
+        admin = await asyncpg.connect(self.admin_url)
         try:
             await admin.execute(sql)
         finally:
             await admin.close()
+
+    async def _ask(self, sql: str, *values: object) -> list[Any]:
+        admin = await asyncpg.connect(self.admin_url)
+        try:
+            return list(await admin.fetch(sql, *values))
+        finally:
+            await admin.close()
+
+    @property
+    def admin_url(self) -> str:
+        """For asyncpg."""
+        database = self.environment.get("BENCH_DATABASE", DATABASE)
+        return self.server.url(ADMIN_ROLE, database).replace("+asyncpg", "")
 
     def charge(self, order: str) -> dict[str, Any]:
         """Charge one order over HTTP."""
@@ -72,6 +91,22 @@ class Stack:
         """Run a command of ours to its end. Raises CalledProcessError."""
         environment = self.environment | settings
         subprocess.run([*COMMAND, name], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+    @contextmanager
+    def worker(self) -> Iterator[int]:
+        """A `work` process while the block lasts; its process number."""
+        log = Path(self.environment["DATA_DIR"]) / "work.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [*COMMAND, "work"], env=self.environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            yield process.pid
+            if process.poll() is not None:
+                raise RuntimeError(f"work ended: {log.read_text()[-1000:]}")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
 
     def verify(self) -> tuple[int, str]:
         """The exit code and the words of `eci-payments verify`."""
@@ -104,13 +139,21 @@ def stack(folder: Path, serves: int, settings: Mapping[str, str] = MappingProxyT
             server = EmbeddedPostgres(data_dir)
             subprocess.run([*COMMAND, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
             with contextlib.ExitStack() as running:
-                addresses = [
-                    running.enter_context(_serve(environment, data_dir / f"serve-{n}.log"))
-                    for n in range(serves)
-                ]
-                yield Stack(server, addresses, environment)
+                yield serving(running, server, environment, serves)
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def serving(
+    running: contextlib.ExitStack, server: EmbeddedPostgres, environment: dict[str, str], serves: int
+) -> Stack:
+    """`serve` processes on a database that is there, until ``running`` ends."""
+    logs = Path(environment["DATA_DIR"])
+    started = [
+        running.enter_context(_serve(environment, Path(tempfile.mktemp(".log", "serve-", logs))))  # noqa: S306 - our own folder
+        for _ in range(serves)
+    ]
+    return Stack(server, [address for address, _ in started], environment, [pid for _, pid in started])
 
 
 def without_settings() -> dict[str, str]:
@@ -122,13 +165,13 @@ def without_settings() -> dict[str, str]:
 
 
 @contextmanager
-def _serve(environment: dict[str, str], log: Path) -> Iterator[Address]:
+def _serve(environment: dict[str, str], log: Path) -> Iterator[tuple[Address, int]]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*COMMAND, "serve", "--port", "0"], env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        yield _address(process, log)
+        yield _address(process, log), process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
