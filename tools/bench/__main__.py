@@ -127,7 +127,7 @@ def _arguments() -> argparse.Namespace:
         asked.only = [name for name in asked.only if name in QUICK]
     least = 3 if asked.quick else 5
     asked.rounds = max(least, asked.rounds or least)
-    asked.seconds = asked.seconds or (3 if asked.quick else 4)
+    asked.seconds = asked.seconds or (2 if asked.quick else 4)
     return asked
 
 
