@@ -138,6 +138,12 @@ async def confirm(house: House) -> Told:
     return await told(house.payments.confirm(by(house, "confirm", "confirm"), command))
 
 
+async def pay_online(house: House) -> Told:
+    """Pay by another method what was to be paid in cash."""
+    command = Confirm(payment_id=await payment_of(house), method=PaymentMethod.UPI)
+    return await told(house.payments.confirm(by(house, "confirm", "online"), command))
+
+
 async def cancel(house: House) -> Told:
     """Give it up."""
     command = Cancel(payment_id=await payment_of(house))
@@ -259,7 +265,7 @@ async def return_late_money(house: House) -> None:
 async def expire(house: House) -> None:
     """A worker gives up what has run out of time."""
     PHASE.set("loop expiry")
-    await house._loop("expiry")  # noqa: SLF001
+    await house.round("expiry")
 
 
 async def deliver(house: House) -> None:
@@ -277,7 +283,7 @@ class Looping:
     async def __call__(self, house: House) -> None:
         """Go round."""
         async with asyncio.timeout(20):
-            while not await house._loop(self.name):  # noqa: SLF001, ASYNC110 - it stops at the oldest transaction
+            while not await house.round(self.name):  # noqa: ASYNC110 - it stops at the oldest transaction
                 await asyncio.sleep(0.01)
 
 
@@ -308,7 +314,7 @@ class Hook:
             )
             PHASE.set("webhook")
             await receive(house.payments.engine, house.gateway.name, event)
-        while await house._loop("inbox"):  # noqa: SLF001
+        while await house.round("inbox"):
             pass
 
 

@@ -28,8 +28,14 @@ FAULTS = (
     "cut_after",
     "error_then_success",
     "answer_twice",
+    "cut_after,webhook_late",
+    "cut_after,webhook_double",
+    "cut_after,webhook_reorder",
+    "cut_after,webhook_bad_signature",
+    "cut_after,webhook_wrong_amount",
 )
-"""``refused``: nobody listens. The others are the sandbox's: ``refuse`` cuts the line before anything was done."""
+"""``refused``: nobody listens. The others are the sandbox's: ``refuse`` cuts the line before anything was done. Where
+a webhook goes wrong the answer is lost as well, so that the webhook is the first to tell what happened."""
 BEFORE_CALL, AFTER_CALL = "before call", "after call"
 IDS = "Ids._fetch"
 """Fetching ids leaves nothing behind but a gap: its points are tried once, without faults."""
@@ -80,15 +86,27 @@ def run(place: Place, merchant: int, case: Case, *, learn: bool = False) -> Verd
             return verdict
     if learn:
         return verdict
-    drained = lives.drain()
+    drained = lives.drain(case.fault)
     if drained.problem is not None:
         verdict.wrong.append(f"drain: {drained.problem}")
         return verdict
     told = drained.result["told"]
+    verdict.wrong += _unheard(case, drained.result["post"])
     if drained.result["busy"]:
         verdict.wrong.append(f"{drained.result['busy']} things are still under way")
     verdict.wrong += lives.audit(told)
     return verdict
+
+
+def _unheard(case: Case, post: dict[str, int] | None) -> list[str]:
+    """Where a webhook was to go wrong, and nothing of that was to be seen in a life that was not killed."""
+    if post is None or case.dies != (None,):
+        return []
+    was = {
+        "webhook_double": post["letters"] > post["events"],
+        "webhook_bad_signature": post["refused"] > 0,
+    }.get((case.fault or "").partition(",")[2], post["events"] > 0)
+    return [] if was else [f"the fault was not to be seen in the post: {post}"]
 
 
 def _note(verdict: Verdict, ended: Ended, point: str | None) -> None:
@@ -108,6 +126,11 @@ def traces(scenarios: Iterable[Scenario] = SCENARIOS, *, faults: bool = True) ->
         for scenario in scenarios
         for fault in (None, *(FAULTS if scenario.calls and faults else ()))
     ]
+
+
+def under_every_fault() -> list[Case]:
+    """The first operation there is, under each fault; what `make test` has time for."""
+    return [Case(SCENARIOS[0].name, fault) for fault in FAULTS]
 
 
 def crashes(traced: Iterable[Verdict]) -> list[Case]:

@@ -48,7 +48,7 @@ MOVED = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the cases of one worker happen: a database, a sandbox and its record, peers and their journal."""
+    """Where the cases of one worker happen: a database; a sandbox, its record and letter box; peers, their journal."""
 
     owner_url: str
     service_url: str
@@ -56,6 +56,7 @@ class Place:
     record: Path
     peers_url: str
     journal: Path
+    box: Path
     closed_url: str
     log: Path
 
@@ -90,13 +91,13 @@ class House:
 
     async def recover(self) -> int:
         """One round of the loops that resume what stopped half-way: each gateway account has its own."""
-        return await self._loop("operations")
+        return await self.round("operations")
 
     async def loops(self) -> int:
         """One round of every loop of a worker; how much was done."""
-        return sum([await self._loop(loop.name) for loop in bootstrap.loops(self.service)])
+        return sum([await self.round(loop.name) for loop in bootstrap.loops(self.service)])
 
-    async def _loop(self, name: str) -> int:
+    async def round(self, name: str) -> int:
         """One round of the loop of this name, or of each of them that is one account's: ``name: account``."""
         done = 0
         for loop in bootstrap.loops(self.service):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from proof import auditor, books
 from proof.acts import Dying, Waiting, recover
 from proof.forks import Ended, live
 from proof.house import LEASE_S, opened
+from proof.mail import open_box
 from proof.watch import PHASE
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 DRAIN_WAITS_S = (0.0, LEASE_S + 1, LEASE_S + 1, 61.0, 301.0, 601.0, 601.0)
 """Past every lease, watch and time that a customer is given."""
 MAX_ROUNDS = 40
+KEPT_BACK = ("webhook_late", "webhook_reorder")
+"""Webhooks for which whoever begins an operation does not wait: they come when recovery has been there."""
 PATIENCE_S = 20.0
 BUSY = """
 SELECT (SELECT count(*) FROM operations WHERE merchant_id = $1
@@ -64,9 +67,9 @@ class Lives:
         """A worker after the lease has ended, killed at this point of its recovery."""
         return self._fork(lambda: self._acted(_recovers, die_at, None))
 
-    def drain(self) -> Ended:
+    def drain(self, fault: str | None) -> Ended:
         """Everything goes on until nothing is under way; the client asks again, and so once more."""
-        return self._fork(self._drained)
+        return self._fork(partial(self._drained, is_told=_is_told(fault)))
 
     def audit(self, told: dict[str, Any] | None) -> list[str]:
         """What is wrong with the books of this merchant, and with what its client was told at last."""
@@ -98,19 +101,26 @@ class Lives:
         ) as house:
             house.watch.armed = True
             told = await act(house)
+            if _is_told(fault):
+                await open_box(house, wait=not str(fault).endswith(KEPT_BACK))
             return {"points": house.watch.points, "steps": house.watch.steps, "told": told}
 
-    async def _drained(self) -> dict[str, Any]:
+    async def _drained(self, *, is_told: bool) -> dict[str, Any]:
         async with opened(
             self.place, self.merchant, by_id=self.scenario.by_id, away=self.scenario.away
         ) as house:
+            post = told = None
+            if is_told:
+                while await _round(house):
+                    pass
+                post = asdict(await open_box(house, wait=True))
             await _drain(house)
-            told = None
             if self.scenario.repeats:
                 PHASE.set("repeat")
                 told = await self.scenario.act(house)
                 await _drain(house)
-            return {"told": told, "busy": await house.owner.fetchval(BUSY, self.merchant)}
+            busy = await house.owner.fetchval(BUSY, self.merchant)
+            return {"told": told, "busy": busy, "post": post}
 
     async def _audited(self, told: dict[str, Any] | None) -> list[str]:
         place = self.place
@@ -121,6 +131,11 @@ class Lives:
                 f"the client was told {told}, and the gateway did {auditor.effects(found, kind)} {kind}"
             )
         return wrong
+
+
+def _is_told(fault: str | None) -> bool:
+    """Whether the gateway's webhooks are part of the case."""
+    return fault is not None and "webhook" in fault
 
 
 async def _recovers(house: House) -> None:

@@ -112,9 +112,13 @@ def place(on: Server) -> Iterator[Place]:
     folder = Path(tempfile.mkdtemp(prefix="eci-proof-"))
     name = on.create(on.template)
     owner_url, service_url = on.urls(name)
-    record, journal = folder / "sandbox.sqlite3", folder / "peers.sqlite3"
+    record, journal, box = folder / "sandbox.sqlite3", folder / "peers.sqlite3", folder / "box.sqlite3"
     try:
-        with running("sandbox", record) as sandbox_url, running("standins", journal) as peers_url:
+        with (
+            running("box", box) as box_url,
+            running("sandbox", record, box_url) as sandbox_url,
+            running("standins", journal) as peers_url,
+        ):
             yield Place(
                 owner_url,
                 service_url,
@@ -122,6 +126,7 @@ def place(on: Server) -> Iterator[Place]:
                 record,
                 peers_url,
                 journal,
+                box,
                 closed_address(),
                 folder / "log",
             )

@@ -31,6 +31,7 @@ from proof.acts import (
     expire,
     limit_users,
     money_comes_late,
+    pay_online,
     pay_out,
     recover,
     remit,
@@ -43,6 +44,7 @@ DAY_S = 86400.0
 S = PaymentStatus
 COD = Charging(method=PaymentMethod.COD)
 AUTHORIZE = Charging(capture=False)
+PART = Capturing(HALF, final=False, key="part")
 
 
 @dataclass(frozen=True)
@@ -64,31 +66,35 @@ class Scenario:
     repeats: bool = True
 
 
-def _works(name: str, act: Any, *before: Any) -> Scenario:  # noqa: ANN401 - an act
+def _works(name: str, act: Any, *before: Any, calls: bool = False) -> Scenario:  # noqa: ANN401 - an act
     """What a worker does by itself."""
-    return Scenario(name, act, before, repeats=False)
+    return Scenario(name, act, before, calls=calls, repeats=False)
 
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("charge", Charging(), calls=True, effect="charge"),
     Scenario("charge, prepared", Charging(), calls=True, effect="charge", by_id=True),
     Scenario("charge, goes on to the next gateway", Charging(), calls=True, effect="charge", away=True),
-    Scenario("charge, declined", Charging(DECLINED)),
+    Scenario("charge, declined", Charging(DECLINED), calls=True),
     Scenario("charge, customer acts", Charging(ACTION), calls=True),
-    Scenario("charge, pending", Charging(PENDING)),
+    Scenario("charge, pending", Charging(PENDING), calls=True),
     Scenario("authorize", AUTHORIZE, calls=True, effect="authorize"),
+    Scenario("authorize, prepared", AUTHORIZE, calls=True, effect="authorize", by_id=True),
     Scenario("capture", Capturing(), (AUTHORIZE,), calls=True, effect="capture"),
     Scenario("capture in part", Capturing(HALF, final=False), (AUTHORIZE,), calls=True, effect="capture"),
+    Scenario("capture the rest", Capturing(), (AUTHORIZE, PART), calls=True),
     Scenario("void", cancel, (AUTHORIZE,), calls=True, effect="void"),
-    Scenario("void the rest", cancel, (AUTHORIZE, Capturing(HALF, final=False, key="part")), effect="void"),
+    Scenario("void the rest", cancel, (AUTHORIZE, PART), calls=True, effect="void"),
     Scenario("refund", Refunding(), (Charging(),), calls=True, effect="refund"),
     Scenario("refund in part", Refunding(HALF), (Charging(),), calls=True, effect="refund"),
+    Scenario("refund the rest", Refunding(), (Charging(), Refunding(HALF, key="part")), calls=True),
     Scenario("create", create),
     Scenario("confirm", confirm, (create,), calls=True, effect="charge"),
     Scenario("confirm, customer acted", confirm, (Charging(ACTION), customer_approves)),
     Scenario("cancel what was never charged", cancel, (create,)),
     Scenario("cancel what waits for the customer", cancel, (Charging(ACTION),), calls=True),
     Scenario("cash on delivery", COD),
+    Scenario("cash paid online", pay_online, (COD,), calls=True, effect="charge"),
     Scenario("collect", Collecting(), (COD,)),
     Scenario("collect a part", Collecting(HALF), (COD,)),
     Scenario("refused at the door", Collecting(refused=True), (COD,)),
@@ -101,7 +107,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("status: ends an unknown charge, denied", Saying(S.FAILED), (Charging(DENIED_UNSAID),)),
     Scenario("repeat of a dead request", Charging(), (Dying(Charging(), "call / charge: before call"),)),
     _works("expiry", expire, create, Waiting(3700)),
-    _works("expiry, customer never acted", expire, Charging(ACTION), Waiting(1000)),
+    _works("expiry, customer never acted", expire, Charging(ACTION), Waiting(1000), calls=True),
+    _works("expiry of an authorization", expire, AUTHORIZE, Waiting(7 * DAY_S), calls=True),
+    _works("expiry of what is left of it", expire, AUTHORIZE, PART, Waiting(7 * DAY_S), calls=True),
     _works(
         "late money",
         return_late_money,
@@ -110,6 +118,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         recover,
         money_comes_late,
         Waiting(61),
+        calls=True,
     ),
     _works(
         "late authorization",
@@ -119,6 +128,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         recover,
         money_comes_late,
         Waiting(61),
+        calls=True,
     ),
     _works("webhook", Hook(), Charging(UNSAID)),
     _works("webhooks, doubled", Hook(times=2), Charging(UNSAID)),

@@ -48,9 +48,10 @@ class Table:
         self.crash(crash.deeper(second), "crashes of the recovery of recovery")
 
     def run_sample(self) -> None:
-        """The traces without faults, and one crash for each kind of point."""
+        """The traces without faults, one crash for each kind of point, and one operation under every fault."""
         traced = self.trace([case for case in crash.traces(faults=False) if self.only in str(case)])
         self.crash(crash.sample(crash.crashes(traced)), "crashes")
+        self.crash(crash.under_every_fault(), "runs under a fault")
 
     def run_only(self, cases: Sequence[Case]) -> None:
         """These cases."""
