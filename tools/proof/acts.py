@@ -35,7 +35,8 @@ from eci_payments.operations.commands import (
 )
 from eci_payments.operations.ingest.receive import receive
 from eci_payments.store.lane import DatabaseAway
-from proof.house import LEASE_S
+from proof.house import LEASE_S, account
+from proof.servers import API_KEY
 from proof.watch import PHASE
 
 if TYPE_CHECKING:
@@ -236,6 +237,38 @@ async def money_comes_late(house: House) -> None:
     """The sandbox does after all what it had never seen: its time is moved on, in its own record."""
     with closing(sqlite3.connect(house.place.record, timeout=20)) as record, record:
         record.execute("UPDATE operations SET turns_at_s = 0 WHERE merchant_id = ?", (house.merchant,))
+
+
+@dataclass(frozen=True)
+class Losing:
+    """This act, at a gateway that cuts the line before it has done anything."""
+
+    act: Charging
+
+    async def __call__(self, house: House) -> Told:
+        """Ask for it."""
+        hears, cuts = house.gateway.inner, account(house.place.sandbox_url, fault="refuse")
+        house.gateway.inner = cuts
+        try:
+            return await self.act(house)
+        finally:
+            house.gateway.inner = hears
+            await cuts.close()
+
+
+async def arrives_after_all(house: House) -> None:
+    """The request for the charge, which was lost, comes to the gateway long after."""
+    (lost,) = await house.owner.fetch(
+        "SELECT o.*, o.payment_method AS method, p.transaction_id, p.order_id FROM operations o"
+        " JOIN payments p USING (merchant_id, payment_id) WHERE o.merchant_id = $1",
+        house.merchant,
+    )
+    names = ("merchant_id", "transaction_id", "order_id", "amount_minor", "currency", "method")
+    body = {"key": lost["gateway_key"]} | {name: lost[name] for name in names}
+    async with httpx.AsyncClient(base_url=house.place.sandbox_url, trust_env=False) as client:
+        headers = {"Authorization": f"Bearer {API_KEY}"}
+        path = f"/v1/operations/{lost['kind'].lower()}"
+        (await client.post(path, json=body, headers=headers)).raise_for_status()
 
 
 async def recover(house: House) -> None:

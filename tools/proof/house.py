@@ -159,6 +159,18 @@ async def opened(
         await owner.close()
 
 
+def account(url: str, *, fault: str | None = None, name: str = "sandbox") -> SandboxGateway:
+    """An account at the sandbox at this address, each call of which this fault befalls."""
+    return SandboxGateway(
+        base_url=url,
+        api_key=API_KEY,
+        name=name,
+        timeout_s=TIMEOUT_S,
+        never_seen_after_s=1.5 * TIMEOUT_S,
+        fault=lambda _call: fault,
+    )
+
+
 def _gateway(place: Place, watch: Watch, fault: str | None, *, by_id: bool) -> WatchedGateway:
     named = None if fault in {None, REFUSED} else fault
 
@@ -177,14 +189,5 @@ def _gateway(place: Place, watch: Watch, fault: str | None, *, by_id: bool) -> W
 
 def _away(place: Place, watch: Watch) -> WatchedGateway:
     """An account that nobody answers at while the watch is armed; later it says what it has never seen."""
-
-    def account(url: str) -> SandboxGateway:
-        return SandboxGateway(
-            base_url=url,
-            api_key=API_KEY,
-            name="away",
-            timeout_s=TIMEOUT_S,
-            never_seen_after_s=1.5 * TIMEOUT_S,
-        )
-
-    return WatchedGateway(watch, account(place.sandbox_url), account(place.closed_url), refusing=True)
+    near, far = (account(url, name="away") for url in (place.sandbox_url, place.closed_url))
+    return WatchedGateway(watch, near, far, refusing=True)

@@ -20,9 +20,11 @@ from proof.acts import (
     Dying,
     Hook,
     Looping,
+    Losing,
     Refunding,
     Saying,
     Waiting,
+    arrives_after_all,
     cancel,
     confirm,
     create,
@@ -69,6 +71,19 @@ class Scenario:
 def _works(name: str, act: Any, *before: Any, calls: bool = False) -> Scenario:  # noqa: ANN401 - an act
     """What a worker does by itself."""
     return Scenario(name, act, before, calls=calls, repeats=False)
+
+
+def _late(charging: Charging) -> tuple[Any, ...]:
+    """A request that travelled for so long that it was given up, and what is to be given back of it is begun."""
+    return (
+        Losing(charging),
+        Waiting(LEASE_S + 1),
+        recover,
+        arrives_after_all,
+        Waiting(61),
+        recover,
+        Waiting(LEASE_S),
+    )
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -118,7 +133,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         recover,
         money_comes_late,
         Waiting(61),
-        calls=True,
     ),
     _works(
         "late authorization",
@@ -128,8 +142,9 @@ SCENARIOS: tuple[Scenario, ...] = (
         recover,
         money_comes_late,
         Waiting(61),
-        calls=True,
     ),
+    _works("late money goes back", recover, *_late(Charging()), calls=True),
+    _works("late authorization is released", recover, *_late(AUTHORIZE), calls=True),
     _works("webhook", Hook(), Charging(UNSAID)),
     _works("webhooks, doubled", Hook(times=2), Charging(UNSAID)),
     _works("webhook, another amount", Hook(more=1), Charging(UNSAID)),
