@@ -25,6 +25,7 @@ from eci_payments.domain.breaker import BreakerState
 from eci_payments.domain.card_fingerprints import CardKeys, card_keys
 from eci_payments.domain.limits import WINDOW_MAX_S
 from eci_payments.domain.money import InvalidMoney, currency
+from eci_payments.domain.operation import OperationState
 from eci_payments.observability.metrics import Metrics
 from eci_payments.operations.engine import Engine
 from eci_payments.operations.rules import LateSuccessPolicy, Rules
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from eci_payments.domain.change import Change
     from eci_payments.gateways.accounts import Account
     from eci_payments.gateways.routing import Gateways
     from eci_payments.observability.metrics import BusinessSums
@@ -109,6 +111,7 @@ def build(
         queue_max=settings.queue_max,
         key_window_h=settings.idempotency_window_hours,
         measured=partial(metrics.batch_written, LANE),
+        committed=partial(_count_concluded, metrics),
     )
     metrics.watch_queue(LANE, lambda: lane.depth)
     for account in gateways.accounts():
@@ -118,6 +121,14 @@ def build(
         database, lane, ids, gateways, _rules(settings, gateways), measured=metrics.gateway_call, **watched
     )
     return Service(settings, database, metrics, Payments(engine, configured_card_keys(settings)))
+
+
+def _count_concluded(metrics: Metrics, change: Change) -> None:
+    for operation in change.concluded:
+        code = (operation.outcome or {}).get("code", "") if operation.state is OperationState.DECLINED else ""
+        metrics.operation_concluded(
+            operation.gateway, operation.kind, operation.method, operation.state, code
+        )
 
 
 def configured_card_keys(settings: Settings) -> CardKeys:

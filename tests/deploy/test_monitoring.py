@@ -32,7 +32,8 @@ def exported() -> dict[str, set[str]]:
     """Every series of a process that has seen everything, with its labels."""
     metrics = Metrics()
     metrics.request_ended("POST", "/v1/payments/charge", 201, 0.1)
-    metrics.gateway_call("simulator", "charge", "approved", 0.1)
+    metrics.gateway_call("simulator", "CHARGE", "Approved", 0.1)
+    metrics.operation_concluded("simulator", "CHARGE", "UPI", "DECLINED", "insufficient_funds")
     metrics.peer_call("order", "DELIVERED", 0.1)
     metrics.webhook_received("simulator", "stored")
     metrics.webhook_applied("simulator", "APPLIED")

@@ -108,3 +108,13 @@ class Change:
     inbox: tuple[InboxWrite, ...] = ()
     uses: tuple[Use, ...] = ()
     answer: Answer | None = None
+
+    @property
+    def concluded(self) -> list[Operation]:
+        """The operations whose outcome this change writes, and not what came to a concluded one later."""
+        return [
+            write.operation
+            for write in self.operations
+            if write.operation.concluded_at is not None
+            and write.operation.concluded_at == self.payment.updated_at
+        ]

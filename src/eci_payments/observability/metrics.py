@@ -53,6 +53,12 @@ class Metrics:
         self._gateway_calls = _counter(
             registry, "gateway_calls", "Calls to gateways", "gateway", "call", "outcome"
         )
+        self._concluded = _counter(
+            registry,
+            "operations_concluded",
+            "Operations whose outcome was committed",
+            *("gateway", "operation", "payment_method", "outcome", "code"),
+        )
         self._gateway_s = _seconds(registry, "gateway_call", CALL_BUCKETS_S, "gateway", "call")
         self._in_flight = Gauge(
             "gateway_calls_in_flight", "Calls to gateways under way", ("gateway",), registry=registry
@@ -92,6 +98,12 @@ class Metrics:
         """One call to a gateway ended: what was asked, and the outcome's name."""
         self._gateway_calls.of(gateway, call, outcome).inc()
         self._gateway_s.of(gateway, call).observe(seconds)
+
+    def operation_concluded(
+        self, gateway: str, operation: str, payment_method: str, outcome: str, code: str
+    ) -> None:
+        """One operation's outcome was committed, however it was learned. ``code``: why it was declined, else empty."""
+        self._concluded.of(gateway, operation, payment_method, outcome, code).inc()
 
     def webhook_received(self, gateway: str, result: str) -> None:
         """One webhook was stored, repeated or refused."""

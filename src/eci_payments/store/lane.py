@@ -16,13 +16,13 @@ from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from eci_payments.domain.change import Change
 from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.store.units import Deferred, Overtaken, write_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from eci_payments.domain.change import Change
     from eci_payments.store.ids import Ids
     from eci_payments.store.session import Database
     from eci_payments.store.units import KeyTaken, Result, Unit
@@ -65,10 +65,15 @@ def _unmeasured(_units: int, _seconds: float) -> None:
     """Nobody asked."""
 
 
+def _unwatched(_change: Change) -> None:
+    """Nobody counts what became of things."""
+
+
 class Lane:
     """One queue and one writer. ``batch_max`` and ``queue_max`` count units.
 
-    ``measured`` is told of each transaction: how many units it had, and seconds.
+    ``measured`` is told of each transaction: how many units it had, and seconds. ``committed`` is told of each change
+    that was written, after its commit.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class Lane:
         queue_max: int,
         key_window_h: int,
         measured: Callable[[int, float], None] = _unmeasured,
+        committed: Callable[[Change], None] = _unwatched,
     ) -> None:
         self._database = database
         self._ids = ids
@@ -87,6 +93,7 @@ class Lane:
         self._queue_max = queue_max
         self._key_window_h = key_window_h
         self._measured = measured
+        self._committed = committed
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
         self.batches = 0
@@ -153,6 +160,8 @@ class Lane:
             await self._write([waiting])
 
     def _settle(self, waiting: _Waiting, result: Result) -> None:
+        if isinstance(result, Change):
+            self._committed(result)
         if waiting.result.done():
             return
         if not isinstance(result, Deferred):
