@@ -34,7 +34,8 @@ class Shop:
     seconds: int
     two_commits: PgBench
     one_commit: PgBench
-    name: str = field(default_factory=lambda: f"b{os.getpid()}x")  # no letterless row of 13 digits: a card?
+    name: str = field(default_factory=lambda: f"b{os.getpid()}x")
+    """Digits, a letter, digits: thirteen of them in a row could be taken for a card number, and refused."""
     number: int = 0
     charged: tuple[str, int] = ("", 0)
     """The name of the run of charges that replays and reads go back to, and how many it answered."""
