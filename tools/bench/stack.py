@@ -137,11 +137,16 @@ def stack(folder: Path, serves: int, settings: Mapping[str, str] = MappingProxyT
     try:
         with EmbeddedPostgres(data_dir):
             server = EmbeddedPostgres(data_dir)
-            subprocess.run([*COMMAND, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
+            migrated(environment)
             with contextlib.ExitStack() as running:
                 yield serving(running, server, environment, serves)
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def migrated(environment: dict[str, str]) -> None:
+    """Bring the schema of this environment's database up to date."""
+    subprocess.run([*COMMAND, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def serving(
