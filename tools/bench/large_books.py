@@ -36,12 +36,14 @@ async def _samples(database: Database, first_id: int, loaded: int) -> Report:
     chosen = random.Random(2026)  # noqa: S311 - the same ones every time
     starts = [first_id + chosen.randrange(loaded) for _ in range(SAMPLES)]
     async with database.read() as session:
-        new = await run(session, _NEW, first_id, first_id + loaded)
+        new = [row.id for row in await run(session, _NEW, first_id, first_id + loaded)]
         ranges = [(start, start + PAYMENTS_AT_ONCE) for start in starts]
-        ranges += [
-            (new[place].id - 1, new[min(place + PAYMENTS_AT_ONCE, len(new)) - 1].id)
-            for place in range(0, len(new), PAYMENTS_AT_ONCE)
-        ]
+        for part in ([i for i in new if i < first_id], [i for i in new if i >= first_id]):
+            ranges += [
+                (some[0] - 1, some[-1])
+                for place in range(0, len(part), PAYMENTS_AT_ONCE)
+                if (some := part[place : place + PAYMENTS_AT_ONCE])
+            ]
         for low, high in ranges:
             for check in RANGE_CHECKS:
                 for row in await run(session, check.sql, 1, low, high):
@@ -50,5 +52,6 @@ async def _samples(database: Database, first_id: int, loaded: int) -> Report:
 
 
 _NEW = """
-SELECT payment_id AS id FROM payments WHERE merchant_id = 1 AND (payment_id < $1 OR payment_id >= $2) ORDER BY payment_id
+SELECT payment_id AS id FROM payments WHERE merchant_id = 1 AND (payment_id < $1 OR payment_id >= $2)
+ORDER BY payment_id
 """
