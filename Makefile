@@ -14,7 +14,7 @@ TEST_ARGS ?=
 BENCH_ARGS ?=
 FLOOD_ARGS ?=
 
-.PHONY: help run test check format-check lint types contracts sizes format bench bench-quick bench-large bench-slow-gateway chaos-kill proof restore-drill trace flood lock clean
+.PHONY: help run test check format-check lint types contracts sizes format bench bench-quick bench-large bench-profile bench-slow-gateway chaos-kill proof restore-drill trace flood lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-quick: $(VENV)/.stamp-dev ## Measure its first two rows within a minute (B
 
 bench-large: $(VENV)/.stamp-dev ## Measure charges and reads with 10 million payments beside 10 thousand (BENCH_ARGS="--payments 1000000")
 	@PYTHONPATH=tools $(BIN)/python -m bench.large $(BENCH_ARGS)
+
+bench-profile: $(VENV)/.stamp-dev ## Show where the microseconds of a charge go (BENCH_ARGS)
+	@PYTHONPATH=tools $(BIN)/python -m bench.profile $(BENCH_ARGS)
 
 bench-slow-gateway: $(VENV)/.stamp-dev ## Measure what one gateway keeps of its charges/s while another takes 5 s (BENCH_ARGS)
 	@PYTHONPATH=tools $(BIN)/python -m bench.slow_gateway $(BENCH_ARGS)
