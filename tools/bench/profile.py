@@ -148,7 +148,8 @@ def _function(frame: str) -> str:
     if found is None:
         return frame
     parts = Path(found["file"]).parts
-    keep = next((i + 1 for i, part in enumerate(parts) if part == "site-packages"), max(0, len(parts) - 2))
+    absolute = max(0, len(parts) - 2) if found["file"].startswith("/") else 0
+    keep = next((i + 1 for i, part in enumerate(parts) if part == "site-packages"), absolute)
     if "eci_payments" in parts:
         keep = parts.index("eci_payments")
     return f"{found['function']} ({'/'.join(parts[keep:])})"
@@ -193,9 +194,9 @@ def by_statement(log: str, charges: int) -> list[dict[str, Any]]:
 
 def text(found: dict[str, Any]) -> str:
     """The tables."""
-    cpu = found["cpu_us_per_charge"]
+    cpu, connections = found["cpu_us_per_charge"], found["setting"]["connections"]
     lines = [
-        f"{found['charges_per_second']:.0f} charges/s through one process at {found['setting']['connections']} connections",
+        f"{found['charges_per_second']:.0f} charges/s through one process, {connections} connections",
         f"({found['charges_per_second_watched']:.0f} while py-spy watched). Processor time of a charge:",
         *(f"{us:8} us  {name}" for name, us in cpu.items()),
     ]
