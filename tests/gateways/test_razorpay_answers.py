@@ -9,7 +9,6 @@ import pytest
 from eci_payments.domain.ids import SINGLE_SHOP, GatewayKey, TransactionId
 from eci_payments.domain.methods import PaymentMethod, Upi
 from eci_payments.gateways.adapters.razorpay.account import RazorpayGateway
-from eci_payments.gateways.adapters.razorpay.requests import PAGE
 from eci_payments.gateways.contract import (
     Approved,
     CallKind,
@@ -19,6 +18,7 @@ from eci_payments.gateways.contract import (
     NotSent,
     Unknown,
 )
+from eci_payments.gateways.recounting import PAGE
 from support.recorder import Recorder, recording
 
 if TYPE_CHECKING:

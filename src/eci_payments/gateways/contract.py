@@ -164,6 +164,8 @@ class Capabilities:
     """How long the gateway recognises a repeated key; nothing is sent again after that."""
     recounts: bool = False
     """Whether it can tell what it did since a time (`RecountingGateway`)."""
+    unlisted: frozenset[CallKind] = frozenset()
+    """Kinds of operations of which that list says nothing."""
     instrument_required: frozenset[PaymentMethod] = frozenset()
     """Methods for which a charge without instrument details is refused with 422."""
     authorization_valid_s: Mapping[PaymentMethod, float] = field(default_factory=dict)
@@ -257,7 +259,7 @@ class RecountingGateway(Gateway, Protocol):
     """A gateway that tells what it did since a time: how a restored database learns what it has lost."""
 
     async def operations_since(self, since: datetime) -> Sequence[Listed] | NotSent | Unknown:
-        """All that it was asked to do since then, oldest first, whatever became of it; never a part of it."""
+        """All that it was asked to do since then, whatever became of it, but ``unlisted`` kinds; never a part of it."""
         ...
 
 

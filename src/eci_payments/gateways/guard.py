@@ -28,7 +28,7 @@ MAX_CALLS, MAX_WAIT_S, BREAKER_FAILURES = 64, 0.25, 10
 QUESTION_SHARE = 4
 """For each so many places for calls there is one for questions, and at least `LEAST_QUESTIONS`."""
 LEAST_QUESTIONS = 8
-QUESTIONS = frozenset({"inquire", "list_instruments"})
+QUESTIONS = frozenset({"inquire", "list_instruments", "recount"})
 
 
 class Places:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from eci_payments.domain.errors import Refusal
 from eci_payments.domain.ids import OrderId
-from eci_payments.gateways.contract import NotSent, Unknown
+from eci_payments.gateways.contract import CallKind, NotSent, Unknown
 from eci_payments.operations.commands import Caller
 from eci_payments.operations.rediscovered import CHARGING, MOVING, rediscover
 from eci_payments.recovery.operations import quietly
-from eci_payments.store.lost import known_keys, unasked_since
+from eci_payments.store.lost import authorized_at, known_keys, unasked_since
 from eci_payments.store.merchants import has_merchant
 from eci_payments.store.reads import find_operation, find_payment
 from eci_payments.store.units import Unit
@@ -40,6 +40,10 @@ class _Place(TypedDict, total=False):
 ACTOR = "restore"
 MARGIN = timedelta(minutes=15)
 """The gateways' clocks are not ours, and a backup's last moment is not exact: what is known is passed over anyway."""
+
+
+RECOUNT_TIMEOUT_S = 900.0
+"""A list of many pages takes minutes, and nobody waits for it but the person who restores."""
 
 
 @dataclass(slots=True)
@@ -100,7 +104,10 @@ class AfterRestore:
             return
         listing = cast("RecountingGateway", gateway)
         listed = await self.payments.engine.ask(
-            gateway.name, "recount", listing.operations_since(self.gate.since - MARGIN)
+            gateway.name,
+            "recount",
+            listing.operations_since(self.gate.since - MARGIN),
+            timeout_s=RECOUNT_TIMEOUT_S,
         )
         if isinstance(listed, NotSent | Unknown):
             report.unsettled[gateway.name] = f"could not be asked for its list: {listed.reason}"
@@ -115,6 +122,18 @@ class AfterRestore:
                 report.unsettled[each.reference] = (
                     f"{each.kind} at {gateway.name} of order {each.order_id}: {why}"
                 )
+        await self._name_unlisted(gateway, report)
+
+    async def _name_unlisted(self, gateway: Gateway, report: Report) -> None:
+        """A list without captures leaves open what became of the authorizations that we know."""
+        if CallKind.CAPTURE not in gateway.capabilities.unlisted:
+            return
+        async with self.payments.engine.database.read() as session:
+            held = await authorized_at(session, gateway.name)
+        if held:
+            report.unsettled[gateway.name] = (
+                f"lists no captures: compare {held} authorized payments here with its dashboard"
+            )
 
     async def _unknown(self, listed: Sequence[Listed]) -> list[Listed]:
         keys = {(each.merchant_id, each.key) for each in listed}

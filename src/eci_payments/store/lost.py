@@ -42,6 +42,13 @@ async def known_keys(
     return {(row.merchant_id, row.gateway_key) for row in await run(session, _KNOWN, merchants, names)}
 
 
+async def authorized_at(session: ReadSession, gateway: str) -> int:
+    """How many payments are authorized at this gateway and not captured for good."""
+    (row,) = await run(session, _AUTHORIZED, gateway)
+    return int(row.held)
+
+
+_AUTHORIZED = "SELECT count(*) AS held FROM payments WHERE status = 'AUTHORIZED' AND gateway = $1"
 _UNASKED = f"""
 SELECT merchant_id, payment_id, operation_id, gateway FROM operations
 WHERE state IN ({_OPEN}) AND created_at < $1 AND (inquired_at IS NULL OR inquired_at < $1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.gateways.accounts import Narrow, unchanged
-from eci_payments.gateways.adapters.razorpay import requests
+from eci_payments.gateways.adapters.razorpay import recount, requests
 from eci_payments.gateways.adapters.razorpay.events import read_webhook
 from eci_payments.gateways.adapters.razorpay.mapping import (
     created_outcome,
@@ -28,6 +28,7 @@ from eci_payments.gateways.contract import (
     Declined,
     GatewayCall,
     Inquiry,
+    Listed,
     Listing,
     NeverSeen,
     NotSent,
@@ -40,6 +41,7 @@ from eci_payments.gateways.transport import Reply, Transport, is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from eci_payments.gateways.adapters.razorpay.requests import Request
     from eci_payments.gateways.hooks import GatewayEvent
@@ -55,6 +57,8 @@ CAPABILITIES = Capabilities(
     inquiry_by_key=False,
     never_seen_after_s=120.0,
     key_window_s=24 * 3600.0,
+    recounts=True,
+    unlisted=frozenset({CallKind.CAPTURE}),
     instrument_required=_ONLINE,
     lists_instruments=True,
 )
@@ -130,6 +134,10 @@ class RazorpayGateway:
         """The methods, banks and wallets that are switched on for the account."""
         reply = await self._send(requests.methods())
         return listed(reply) if isinstance(reply, Reply) else reply
+
+    async def operations_since(self, since: datetime) -> Sequence[Listed] | NotSent | Unknown:
+        """Charges, authorizations and refunds of ours since then, from Razorpay's lists."""
+        return await recount.operations_since(self._send, since)
 
     def read_webhook(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], _now_s: float

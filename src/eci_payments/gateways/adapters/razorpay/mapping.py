@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.methods import PaymentMethod
-from eci_payments.gateways.adapters.razorpay.requests import PAGE
 from eci_payments.gateways.contract import (
     ActionRequired,
     ActionType,
@@ -21,6 +20,7 @@ from eci_payments.gateways.contract import (
     Pending,
     Unknown,
 )
+from eci_payments.gateways.recounting import PAGE
 from eci_payments.gateways.transport import is_reference
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from eci_payments.domain.methods import Bank, Card, Instrument, PaymentMethod, Upi, Wallet
 from eci_payments.domain.money import currency
 from eci_payments.gateways.contract import CallKind, GatewayCall
+from eci_payments.gateways.recounting import PAGE, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +26,6 @@ class Request:
     body: dict[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-PAGE = 100
-"""The most that Razorpay tells in one answer of a list."""
 
 
 class UnpayableAmount(ValueError):
@@ -50,22 +47,9 @@ def create_order(call: GatewayCall) -> Request:
         "currency": call.currency,
         "receipt": call.key,
         "payment": {"capture": "manual" if call.kind is CallKind.AUTHORIZE else "automatic"},
-        "notes": _notes(call),
+        "notes": told_of(call),
     }
     return Request("POST", "/v1/orders", body)
-
-
-def _notes(call: GatewayCall) -> dict[str, str]:
-    """Whose it is and what it stands for, for a database that lost it."""
-    told = {
-        "transaction_id": call.transaction_id,
-        "merchant_id": str(call.merchant_id),
-        "order_id": call.order_id,
-        "method": call.method.value,
-        "kind": call.kind.value,
-        "parent_key": call.parent_key or "",
-    }
-    return {name: value for name, value in told.items() if value}
 
 
 def create_payment(call: GatewayCall, *, email: str, contact: str) -> Request:
@@ -123,7 +107,7 @@ def refund(call: GatewayCall) -> Request:
 
     Source: Razorpay's documentation, "Create a Normal Refund (Idempotent Request)".
     """
-    body = {"amount": amount_of(call), "speed": "normal", "receipt": call.key, "notes": _notes(call)}
+    body = {"amount": amount_of(call), "speed": "normal", "receipt": call.key, "notes": told_of(call)}
     path = f"/v1/payments/{call.parent_reference}/refund"
     return Request("POST", path, body, headers={"X-Refund-Idempotency": call.key})
 
@@ -141,6 +125,20 @@ def payment(payment_id: str) -> Request:
 def refunds_of_payment(payment_id: str) -> Request:
     """The refunds of a payment, at most a page."""
     return Request("GET", f"/v1/payments/{payment_id}/refunds", query={"count": str(PAGE)})
+
+
+def orders_since(since_s: int, skip: int) -> Request:
+    """A page of the account's orders since a time, newest first."""
+    return _page("/v1/orders", since_s, skip)
+
+
+def refunds_since(since_s: int, skip: int) -> Request:
+    """A page of the account's refunds since a time, newest first."""
+    return _page("/v1/refunds", since_s, skip)
+
+
+def _page(path: str, since_s: int, skip: int) -> Request:
+    return Request("GET", path, query={"from": str(since_s), "count": str(PAGE), "skip": str(skip)})
 
 
 def methods() -> Request:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.methods import Card, PaymentMethod
 from eci_payments.gateways.accounts import Narrow, unchanged
+from eci_payments.gateways.adapters.stripe import recount
 from eci_payments.gateways.adapters.stripe.amounts import UnpayableAmount, from_stripe, to_stripe
 from eci_payments.gateways.adapters.stripe.events import KEY_FIELD, read_webhook
 from eci_payments.gateways.adapters.stripe.mapping import (
@@ -28,16 +29,19 @@ from eci_payments.gateways.contract import (
     Declined,
     GatewayCall,
     Inquiry,
+    Listed,
     NeverSeen,
     NotSent,
     Outcome,
     Prepared,
     Unknown,
 )
+from eci_payments.gateways.recounting import told_of
 from eci_payments.gateways.transport import Reply, Transport, is_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from eci_payments.gateways.hooks import GatewayEvent
 
@@ -59,6 +63,7 @@ CAPABILITIES = Capabilities(
     inquiry_by_key=False,
     never_seen_after_s=120.0,
     key_window_s=23 * 3600.0,
+    recounts=True,
     instrument_required=_CARDS,
     authorization_valid_s=dict.fromkeys(_CARDS, 7 * 86_400.0),
 )
@@ -125,6 +130,10 @@ class StripeGateway:
             return Unknown("Stripe did not answer the inquiry")
         return _learned(call, reply.body) if reply.body.get("id") == reference else ANOTHER
 
+    async def operations_since(self, since: datetime) -> Sequence[Listed] | NotSent | Unknown:
+        """Charges, captures, voids and refunds of ours since then, from Stripe's lists."""
+        return await recount.operations_since(self._transport, since)
+
     def read_webhook(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now_s: float
     ) -> GatewayEvent:
@@ -152,7 +161,7 @@ class StripeGateway:
         return await self._act(call, "capture", {"amount_to_capture": str(amount)}, call.key)
 
     async def _cancel(self, call: GatewayCall) -> Outcome:
-        key = call.key if call.kind is CallKind.VOID else f"{call.key}-cancel"
+        key = call.key if call.kind is CallKind.VOID else f"{call.key}{recount.CANCEL}"
         return await self._act(call, "cancel", {}, key)
 
     async def _act(self, call: GatewayCall, act: str, form: Mapping[str, str], key: str) -> Outcome:
@@ -230,15 +239,7 @@ def _intent_form(call: GatewayCall, method: str) -> dict[str, str]:
 
 def _metadata(call: GatewayCall) -> dict[str, str]:
     """Whose an object is and what it stands for: for webhooks, inquiries, and a database that lost it."""
-    told = {
-        KEY_FIELD: call.key,
-        "transaction_id": call.transaction_id,
-        "merchant_id": str(call.merchant_id),
-        "order_id": call.order_id,
-        "method": call.method.value,
-        "parent_key": call.parent_key or "",
-    }
-    return {f"metadata[{name}]": value for name, value in told.items() if value}
+    return {f"metadata[{name}]": value for name, value in ({KEY_FIELD: call.key} | told_of(call)).items()}
 
 
 def _is_ours(thing: dict[str, Any], call: GatewayCall) -> bool:
