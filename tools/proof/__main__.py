@@ -9,11 +9,12 @@ import time
 from typing import TYPE_CHECKING
 
 from proof import parts, table
+from proof.mutation import run as mutation
 
 if TYPE_CHECKING:
     from proof.parts import Part
 
-PARTS: tuple[Part, ...] = (table.PART,)
+PARTS: tuple[Part, ...] = (table.PART, mutation.PART)
 """In the order in which they are run and stand in the table."""
 
 

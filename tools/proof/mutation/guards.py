@@ -1,0 +1,409 @@
+"""The guards that matter, as data: how each is taken away, and which tests have to notice.
+
+A guard is taken away by replacing an exact text that stands once in its file. Where several guards hold one law, each
+is taken away alone: what nothing notices then does nothing by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """``file`` is below ``src/eci_payments``; ``text`` stands in it once, ``without`` is what is left of it."""
+
+    name: str
+    file: str
+    text: str
+    without: str
+    tests: tuple[str, ...]
+
+
+_RACES = "tests/operations/test_races.py"
+_REFUSALS = "tests/operations/test_refusals.py"
+_INGEST = "tests/operations/test_ingest.py"
+_UNITS = "tests/store/test_units.py"
+_CLAIMS = "tests/delivery/test_claims.py"
+_FAN_OUT = "tests/delivery/test_fan_out.py"
+_HOOKS = "tests/gateways/test_hooks.py"
+_VERIFY = "tests/operations/test_outcomes.py"
+_GRANTS = "tests/store/test_grants.py"
+_LAWS = "tests/operations/test_laws.py"
+
+ONE_EFFECT = (
+    Guard(
+        "an order that is taken is not charged again",
+        "operations/attempt.py",
+        "if payment.status not in RETRYABLE or payment.open_operation_id is not None:",
+        "if payment.status not in RETRYABLE and payment.open_operation_id is not None:",
+        (_REFUSALS, _RACES),
+    ),
+    Guard(
+        "a new attempt is the same user's",
+        "operations/attempt.py",
+        "if payment.user_id != command.user_id:",
+        "if False:",
+        (_REFUSALS,),
+    ),
+    Guard(
+        "nothing starts beside what is open",
+        "operations/parts.py",
+        "if payment.open_operation_id is not None:",
+        "if False:",
+        (_REFUSALS, _RACES),
+    ),
+    Guard(
+        "the database: one open operation of a payment",
+        "store/migrations/versions/0001_initial.py",
+        "CREATE UNIQUE INDEX operations_one_open_key",
+        "CREATE INDEX operations_one_open_key",
+        (_UNITS, "tests/store/test_migrate.py"),
+    ),
+    Guard(
+        "the database: one payment of an order",
+        "store/apply.py",
+        "ON CONFLICT (merchant_id, order_id) DO NOTHING RETURNING",
+        "ON CONFLICT (merchant_id, order_id) DO UPDATE SET status = payments.status RETURNING",
+        (_UNITS, _RACES),
+    ),
+    Guard(
+        "a key with another request is refused",
+        "operations/steps.py",
+        "if claim.fingerprint != self.record.fingerprint:",
+        "if False:",
+        (_RACES, "tests/api/test_idempotency.py"),
+    ),
+    Guard(
+        "the path counts in a key's fingerprint",
+        "operations/fingerprint.py",
+        "    return _encode((scope, command))",
+        "    return _encode((scope, type(command).__name__))",
+        ("tests/api/test_idempotency.py", "tests/api/test_charge.py"),
+    ),
+    Guard(
+        "a key belongs to its merchant",
+        "store/units.py",
+        "  ON t.merchant_id = r.m AND t.scope = r.s AND t.key = r.k",
+        "  ON t.scope = r.s AND t.key = r.k",
+        ("tests/security/test_matrix.py", "tests/security/test_keys.py"),
+    ),
+    Guard(
+        "a refused request leaves its key free",
+        "store/units.py",
+        "    await _forget_refused(batch)\n",
+        "",
+        (_UNITS, "tests/api/test_idempotency.py"),
+    ),
+    Guard(
+        "a key with an open operation never expires",
+        "store/expiry.py",
+        "WHERE o.merchant_id = k.merchant_id AND o.operation_id = k.operation_id AND o.state IN ({_OPEN})",
+        "WHERE false",
+        ("tests/store/test_expiry.py",),
+    ),
+    Guard(
+        "a key whose operation is open is not taken over after its window",
+        "store/units.py",
+        "WHERE o.merchant_id = t.merchant_id AND o.operation_id = t.operation_id AND o.state IN ({_OPEN})",
+        "WHERE false",
+        (_UNITS,),
+    ),
+    Guard(
+        "without a key, an equal refund is taken for a repeat",
+        "operations/parts.py",
+        "if same and happened and earlier.created_at > since:",
+        "if False:",
+        (_REFUSALS,),
+    ),
+)
+
+FENCES = (
+    Guard(
+        "a claim raises the lease's epoch",
+        "store/leases.py",
+        "SET lease_epoch = t.lease_epoch + 1, due_at",
+        "SET lease_epoch = t.lease_epoch, due_at",
+        (_RACES,),
+    ),
+    Guard(
+        "a conclusion is by who has the lease",
+        "operations/conclude.py",
+        "    if operation.lease_epoch != epoch:\n        return draft.change()\n",
+        "",
+        (_RACES,),
+    ),
+    Guard(
+        "the database: an operation is written by who has the lease",
+        "store/apply.py",
+        '        " AND t.lease_epoch = r.expected_epoch"\n',
+        "",
+        (_RACES, _UNITS),
+    ),
+    Guard(
+        "the database: what is concluded stays so",
+        "store/apply.py",
+        """        " AND (t.state = r.state OR t.state NOT IN ('APPROVED', 'DECLINED', 'CANCELLED', 'NOT_SENT'))"\n""",
+        "",
+        (_UNITS,),
+    ),
+    Guard(
+        "the database: a payment is written over the version that was read",
+        "store/apply.py",
+        '"t.version = r.version - 1"',
+        '"true"',
+        (_UNITS, _RACES),
+    ),
+    Guard(
+        "the database: a refund is written over the status that was read",
+        "store/apply.py",
+        '"t.status = r.expected_status"',
+        '"true"',
+        (_UNITS,),
+    ),
+    Guard(
+        "a claim that somebody else has taken since is not used",
+        "operations/service.py",
+        "if found is not None and lease_epoch not in {None, found.lease_epoch}:",
+        "if False:",
+        (_RACES,),
+    ),
+    Guard(
+        "who slept through the lease does not send",
+        "operations/steps.py",
+        "if asyncio.get_running_loop().time() > self.send_before:",
+        "if False:",
+        (_RACES,),
+    ),
+    Guard(
+        "a delivery is concluded by who has its lease",
+        "store/delivery_claims.py",
+        "  AND d.lease_epoch = r.lease_epoch AND d.state = 'PENDING'",
+        "  AND d.state = 'PENDING'",
+        (_CLAIMS,),
+    ),
+)
+
+NEVER_GUESSED = (
+    Guard(
+        "never seen counts after the gateway's own time only",
+        "operations/steps.py",
+        "if self.sent_for_s < can.never_seen_after_s:",
+        "if False:",
+        (_VERIFY, "tests/operations/test_late.py"),
+    ),
+    Guard(
+        "nothing is sent again beyond the gateway's memory of our key",
+        "operations/steps.py",
+        "if self.sent_for_s > can.key_window_s:",
+        "if False:",
+        (_VERIFY, _REFUSALS),
+    ),
+    Guard(
+        "what left the machine is unknown, not unsent",
+        "gateways/transport.py",
+        "if isinstance(error, _NEVER_LEFT):",
+        "if True:",
+        ("tests/gateways/test_sandbox_faults.py", "tests/gateways/test_stripe.py"),
+    ),
+    Guard(
+        "an adapter that fails leaves an unknown outcome",
+        "operations/engine.py",
+        'return Unknown(f"the adapter failed: {type(error).__name__}")',
+        'return NotSent(f"the adapter failed: {type(error).__name__}")  # type: ignore[return-value]',
+        (_REFUSALS,),
+    ),
+    Guard(
+        "an approval of another amount is not believed",
+        "operations/conclude.py",
+        "if outcome.amount_minor != operation.amount_minor:",
+        "if False:",
+        (_VERIFY, _REFUSALS, _LAWS),
+    ),
+    Guard(
+        "a webhook of another amount or currency is not believed",
+        "operations/ingest/outcome.py",
+        "    if wrong is not None:\n",
+        "    if False:\n",
+        (_INGEST,),
+    ),
+    Guard(
+        "a later call's not sent says nothing of those before",
+        "operations/conclude.py",
+        "return outcome if source is Source.CALL else Unknown(outcome.reason)",
+        "return outcome",
+        (_VERIFY, _RACES, "tests/operations/test_failover.py"),
+    ),
+)
+
+LIMITS = (
+    Guard(
+        "no more is refunded than was captured",
+        "operations/refund.py",
+        "if amount_minor > left_minor or left_minor == 0:",
+        "if left_minor == 0:",
+        (_REFUSALS, _RACES),
+    ),
+    Guard(
+        "no more is captured than was authorized",
+        "operations/capture.py",
+        "if amount_minor > payment.capturable_minor:",
+        "if False:",
+        (_REFUSALS, "tests/api/test_charge.py", "tests/api/test_refunds.py"),
+    ),
+    Guard(
+        "the database: captured within authorized",
+        "store/migrations/versions/0001_initial.py",
+        "CHECK (amount_captured_minor BETWEEN 0\n",
+        "CHECK (true OR amount_captured_minor BETWEEN 0\n",
+        (_UNITS,),
+    ),
+    Guard(
+        "who asked for a refund does not approve it",
+        "operations/approval.py",
+        "if caller.actor == refund.requested_by:",
+        "if False:",
+        ("tests/operations/test_approvals.py",),
+    ),
+    Guard(
+        "a charge above a limit of the merchant is refused",
+        "store/units.py",
+        "            if unit.screen is not None:\n",
+        "            if False:\n",
+        ("tests/operations/test_limits.py",),
+    ),
+)
+
+ONE_COMMIT = (
+    Guard(
+        "the event is in the commit",
+        "store/apply.py",
+        "lambda changes: [e for c in changes for e in c.events]",
+        "lambda changes: []",
+        (_VERIFY,),
+    ),
+    Guard(
+        "the ledger's entries are in the commit",
+        "store/apply.py",
+        "        lambda changes: [(c.payment, e) for c in changes for e in c.entries],",
+        "        lambda changes: [],",
+        (_VERIFY,),
+    ),
+    Guard(
+        "the audit entry is in the commit",
+        "store/apply.py",
+        "lambda changes: [a for c in changes for a in c.audit]",
+        "lambda changes: []",
+        (_VERIFY,),
+    ),
+    Guard(
+        "an event that commits late is not skipped",
+        "store/fan_out.py",
+        '_SETTLED = "e.committed_in < pg_snapshot_xmin(pg_current_snapshot())"',
+        '_SETTLED = "true"',
+        (_FAN_OUT,),
+    ),
+    Guard(
+        "a payment's events are told in order",
+        "store/delivery_claims.py",
+        "AND (o.sequence < d.sequence OR o.leased_until > now())",
+        "AND false",
+        (_CLAIMS,),
+    ),
+    Guard(
+        "no stock of a paid order is released",
+        "store/delivery_claims.py",
+        'WHEN {_NO_LONGER_UNPAID if guarded else "false"} THEN',
+        "WHEN false THEN",
+        (_CLAIMS,),
+    ),
+    Guard(
+        "history only grows",
+        "store/grants.py",
+        '    "ledger_entries": _ADD,',
+        '    "ledger_entries": _CHANGE,',
+        (_GRANTS,),
+    ),
+    Guard(
+        "nothing begins after a restore before the gateways were asked",
+        "store/units.py",
+        "    if clock[1]:\n        _refuse_beginnings(batch)\n",
+        "",
+        ("tests/deploy/test_recover.py",),
+    ),
+    Guard(
+        "a changed audit entry is found",
+        "store/checks/seals.py",
+        "if row_hash(chain, previous, row) == row.hash:",
+        "if True:",
+        ("tests/security/test_tampering.py",),
+    ),
+)
+
+DOORS = (
+    Guard(
+        "a webhook is the gateway's",
+        "gateways/signatures.py",
+        "    if not found:\n",
+        "    if False:\n",
+        (_HOOKS,),
+    ),
+    Guard(
+        "a webhook is not old",
+        "gateways/signatures.py",
+        "if abs(now_s - int(timestamp)) > TOLERANCE_S:",
+        "if False:",
+        (_HOOKS,),
+    ),
+    Guard(
+        "another merchant's payment is not there",
+        "store/reads.py",
+        "FROM payments t WHERE t.merchant_id = $1 AND t.{column} = $2",
+        "FROM payments t WHERE $1::bigint IS NOT NULL AND t.{column} = $2",
+        ("tests/security/test_matrix.py",),
+    ),
+    Guard(
+        "a key without the scope is refused",
+        "api/access.py",
+        "if needed is None or needed not in principal.scopes:",
+        "if needed is None:",
+        ("tests/security/test_matrix.py",),
+    ),
+    Guard(
+        "nobody comes in without a key",
+        "api/access.py",
+        "if not self._is_admin_page(scope, page) and not await self._is_open(scope):",
+        "if False:",
+        ("tests/security/test_door.py",),
+    ),
+    Guard(
+        "a limit of requests holds",
+        "api/access.py",
+        "        if not verdict.passes:\n",
+        "        if False:\n",
+        ("tests/security/test_limits.py",),
+    ),
+    Guard(
+        "no card number in free text",
+        "api/schemas/fields.py",
+        "if len(value) >= _FEWEST_CARD_DIGITS and contains_card_number(value):",
+        "if False:",
+        ("tests/api/test_bad_input.py",),
+    ),
+    Guard(
+        "no card number in what a gateway repeats",
+        "operations/engine.py",
+        "outcome = said if about is None else without_card_data(said, about)",
+        "outcome = said",
+        ("tests/security/test_gateway_echo.py",),
+    ),
+    Guard(
+        "fields that are not known are refused",
+        "api/schemas/closed.py",
+        'extra="forbid"',
+        'extra="ignore"',
+        ("tests/api/test_bad_input.py",),
+    ),
+)
+
+GUARDS: tuple[Guard, ...] = (*ONE_EFFECT, *FENCES, *NEVER_GUESSED, *LIMITS, *ONE_COMMIT, *DOORS)
