@@ -164,16 +164,39 @@ async def test_three_d_secure_waits_for_the_customer_and_is_learned_by_inquiry(
         assert await status_of(payments, payment["payment_id"]) == "COMPLETED"
 
 
-async def _authenticate(peer: str, intent: Any) -> None:
+async def test_a_customer_who_is_quicker_than_the_cancellation_has_paid(service_url: str, peer: str) -> None:
+    async with payments_over(service_url, gateway(peer)) as payments:
+        payment = await taken(payments, "8", number="4000002500003155")
+        await _authenticate(peer, await intent_of(payments, peer, payment["payment_id"]))
+        refused = await payments.cancel(caller(), Cancel(payment_id=PaymentId(payment["payment_id"])))
+        assert (refused.status, json.loads(refused.body)["code"]) == (409, "cancel_refused")
+        await resume(payments, payment["payment_id"])
+        assert await status_of(payments, payment["payment_id"]) == "COMPLETED"
+
+
+async def test_a_customer_who_fails_three_d_secure_has_not_paid_and_may_try_again(
+    service_url: str, peer: str
+) -> None:
+    async with payments_over(service_url, gateway(peer)) as payments:
+        payment = await taken(payments, "9", number="4000002500003155")
+        await _authenticate(peer, await intent_of(payments, peer, payment["payment_id"]), success="false")
+        await resume(payments, payment["payment_id"])
+        assert await status_of(payments, payment["payment_id"]) == "FAILED"
+        answer = await payments.charge(caller("once-more"), charge("9"))
+        assert json.loads(answer.body)["status"] == "COMPLETED"
+
+
+async def _authenticate(peer: str, intent: Any, success: str = "true") -> None:
     async with httpx.AsyncClient(base_url=peer, auth=(SECRET, "")) as client:
-        form = {"client_secret": intent.client_secret, "success": "true"}
+        form = {"client_secret": intent.client_secret, "success": success}
         (await client.post(f"/v1/payment_intents/{intent.id}/_authenticate", data=form)).raise_for_status()
 
 
 async def resume(payments: Payments, payment_id: int) -> None:
     async with payments.engine.database.engine.connect() as connection:
         found = await connection.exec_driver_sql(
-            "SELECT operation_id FROM operations WHERE payment_id = $1", (payment_id,)
+            "SELECT operation_id FROM operations WHERE payment_id = $1 ORDER BY operation_id LIMIT 1",
+            (payment_id,),
         )
         operation_id = found.scalar_one()
     await payments.resume(caller(), PaymentId(payment_id), operation_id)

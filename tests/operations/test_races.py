@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.payment import PaymentStatus
 from eci_payments.operations.commands import Cancel, Capture, ChangeStatus, Confirm, Create, RefundPayment
 from eci_payments.recovery.operations import OperationRecovery
@@ -151,6 +152,36 @@ async def test_confirm_against_cancel(house, second):
             second.payments.confirm(caller("confirm", f"d{number}"), Confirm(payment_id=payment_id)),
         )
         assert sorted(answer.status for answer in answers) == [0, 0, 200]
+    assert await house.broken() == []
+
+
+async def test_two_tabs_that_pay_by_two_methods(house, second):
+    """One of them pays; the other is told so, whether it comes beside the first or behind it."""
+    methods = [PaymentMethod.WALLET, PaymentMethod.NET_BANKING]
+    for number in range(8):
+        order, cash = f"tt{number}", charging(f"tt{number}", method=PaymentMethod.COD)
+        payment_id = (await told(house.payments.charge(caller(key=order), cash))).payment_id
+        if number % 2:
+            house.gateway.plan(order, "charge", "action")
+        answers = await all_told(
+            *(
+                shop.payments.confirm(
+                    caller("confirm", f"{order}-{method}"), Confirm(payment_id=payment_id, method=method)
+                )
+                for shop, method in zip((house, second), methods, strict=True)
+            )
+        )
+        refused = [answer for answer in answers if answer.code]
+        assert [answer.status for answer in answers if not answer.code] == [200]
+        assert refused[0].code in {
+            "operation_in_progress",
+            "order_in_progress",
+            "action_pending",
+            "illegal_state",
+        }
+        calls = [call for call in house.gateway.calls if call.order_id == order]
+        assert len(calls) == 1
+        assert (await house.view(payment_id)).payment.method is calls[0].method
     assert await house.broken() == []
 
 
