@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eci_payments.delivery.messages import FAILURE_WORDS
-from eci_payments.delivery.peers import NAMES, SEED_STATUS, WANTED, idempotency_key, peer, request, told
+from eci_payments.delivery.peers import LATE, NAMES, SEED_STATUS, WANTED, idempotency_key, peer, request, told
 from eci_payments.delivery.shapes import SHAPES, PeerName, Shape
 from eci_payments.delivery.templates import InvalidTemplate
 from eci_payments.domain.events import ENTERED, EventType
@@ -130,7 +131,19 @@ def test_the_order_service_hears_of_every_state(status: PaymentStatus):
     assert PeerName.ORDER in wanted(ENTERED[status], status)
 
 
-@pytest.mark.parametrize("kind", sorted(set(EventType) - set(ENTERED.values())))
+@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize(("kind", "detail"), sorted(LATE.items()))
+def test_the_order_service_hears_of_late_money_and_nobody_else_does(
+    shape: Shape, kind: EventType, detail: str
+):
+    for status in S:
+        assert wanted(kind, status) == {PeerName.ORDER}
+    came = replace(event(payment(42, status=S.CANCELLED)), type=kind)
+    body = json.loads(request(peer(PeerName.ORDER, BASE, shape), came).body)
+    assert (body["payment_status"], body["status_detail"]) == ("CANCELLED", detail)
+
+
+@pytest.mark.parametrize("kind", sorted(set(EventType) - set(ENTERED.values()) - set(LATE)))
 @pytest.mark.parametrize("status", PaymentStatus)
 def test_what_is_no_change_of_state_is_told_to_nobody(kind: EventType, status: PaymentStatus):
     assert not wanted(kind, status)

@@ -37,6 +37,8 @@ TOLD_TO_ORDER = {
     "payment.failed",
     "payment.cancelled",
     "payment.refunded",
+    "payment.late_success",
+    "payment.late_success_returned",
 }
 RELEASES = {"FAILED", "CANCELLED", "REFUNDED"}
 NOTIFIES = {"COMPLETED", "FAILED", "PARTIALLY_REFUNDED", "REFUNDED"}

@@ -56,8 +56,15 @@ RELEASE_REASON: dict[PaymentStatus, str] = {
 }
 """Why stock is given back: exactly the states in which the order is not paid."""
 
+LATE: dict[EventType, str] = {
+    EventType.LATE_SUCCESS: "LATE_SUCCESS",
+    EventType.LATE_RETURNED: "LATE_SUCCESS_RETURNED",
+}
+"""Money that came for an order which does not count it, and its way back: no change of status, and the order service is
+told all the same. These words stand where else the exact status stands."""
+
 WANTED: dict[PeerName, frozenset[tuple[EventType, PaymentStatus | None]]] = {
-    PeerName.ORDER: frozenset((kind, None) for kind in ENTERED.values()),
+    PeerName.ORDER: frozenset((kind, None) for kind in {*ENTERED.values(), *LATE}),
     PeerName.INVENTORY: frozenset((ENTERED[status], status) for status in UNPAID),
     PeerName.NOTIFICATION: frozenset((ENTERED[status], status) for status in TYPE_OF),
 }
@@ -166,7 +173,7 @@ def told(event: Event) -> dict[str, Value]:
         "event_type": event.type,
         "occurred_at": event.created_at.isoformat(),
         "payment_status": SEED_STATUS[status],
-        "status_detail": status,
+        "status_detail": LATE.get(event.type, status),
         "order_status": ORDER_STATUS[status],
         "release_reason": RELEASE_REASON.get(status),
         "notification_type": TYPE_OF.get(status),
