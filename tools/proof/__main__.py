@@ -9,12 +9,13 @@ import time
 from typing import TYPE_CHECKING
 
 from proof import parts, table
+from proof.linear import run as linear
 from proof.mutation import run as mutation
 
 if TYPE_CHECKING:
     from proof.parts import Part
 
-PARTS: tuple[Part, ...] = (table.PART, mutation.PART)
+PARTS: tuple[Part, ...] = (table.PART, linear.PART, mutation.PART)
 """In the order in which they are run and stand in the table."""
 
 

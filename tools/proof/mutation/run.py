@@ -34,7 +34,9 @@ SERVER_VARIABLE = "ECI_TEST_POSTGRES_DIR"
 """Where the tests find the PostgreSQL that all runs share."""
 TEST_TIMEOUT_S = 60
 """One test without its guard may hang; it is then noticed."""
-RUN_TIMEOUT_S = 420
+RUN_TIMEOUT_S = 600
+ALL_TIMEOUT_S = 3600
+"""For all of the tests at once, with every guard in place."""
 PASSED, FAILED = 0, 1
 """Exit codes of pytest; any other means that it could not run."""
 
@@ -87,7 +89,9 @@ def judge(guard: Guard, server: str) -> Verdict:
     return Verdict(guard, wrong=f"the tests did not run: {said[-300:]}")
 
 
-def _tests(sources: Path, tests: Sequence[str], server: str) -> tuple[int, str]:
+def _tests(
+    sources: Path, tests: Sequence[str], server: str, timeout_s: float = RUN_TIMEOUT_S
+) -> tuple[int, str]:
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     command += ["--no-header", "--tb=no", f"--timeout={TEST_TIMEOUT_S}", *tests]
     paths = os.pathsep.join([str(sources), str(ROOT / "tools"), str(ROOT / "tests")])
@@ -100,10 +104,10 @@ def _tests(sources: Path, tests: Sequence[str], server: str) -> tuple[int, str]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=RUN_TIMEOUT_S,
+            timeout=timeout_s,
         )
     except subprocess.TimeoutExpired:
-        return FAILED, f"FAILED (the tests did not end within {RUN_TIMEOUT_S} s)"
+        return FAILED, f"FAILED (the tests did not end within {timeout_s:g} s)"
     return done.returncode, done.stdout + done.stderr
 
 
@@ -133,7 +137,7 @@ def _sound(guards: Sequence[Guard], server: str) -> tuple[str, ...]:
     """The tests with every guard in place: what fails then says nothing of any."""
     tests = sorted({test for guard in guards for test in guard.tests})
     with without(None) as sources:
-        code, said = _tests(sources, tests, server)
+        code, said = _tests(sources, tests, server, ALL_TIMEOUT_S)
     return () if code == PASSED else (f"with all guards in place: {_first_failure(said)} {said[-300:]}",)
 
 
