@@ -49,7 +49,7 @@ def decoded(body: bytes) -> dict[str, Any]:
     """The JSON object of a body that was verified. Raises BadWebhook."""
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise BadWebhook("not an event")
