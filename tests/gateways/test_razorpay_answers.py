@@ -137,6 +137,15 @@ async def test_what_an_inquiry_says(
         assert isinstance(await gateway.inquire(asked), Unknown)
 
 
+@pytest.mark.parametrize("kind", [CAPTURE, REFUND])
+async def test_a_part_that_razorpay_cannot_count_is_refused_and_not_asked_for(
+    kind: CallKind, recorder: Recorder, gateway: RazorpayGateway
+) -> None:
+    outcome = await gateway.perform(call(kind, currency="KWD", amount_minor=1234))
+    assert isinstance(outcome, Declined)
+    assert (outcome.code, recorder.requests) == ("amount_not_supported", [])
+
+
 async def test_one_refund_has_one_key_and_another_one_another(
     recorder: Recorder, gateway: RazorpayGateway
 ) -> None:

@@ -111,6 +111,15 @@ async def test_what_an_answer_to_a_call_means(
         assert isinstance(outcome, expected)
 
 
+@pytest.mark.parametrize("kind", [CAPTURE, REFUNDING])
+async def test_a_part_that_stripe_cannot_count_is_refused_and_not_asked_for(
+    kind: CallKind, recorder: Recorder, gateway: StripeGateway
+) -> None:
+    outcome = await gateway.perform(call(kind, currency="KWD", amount_minor=1234))
+    assert isinstance(outcome, Declined)
+    assert (outcome.code, recorder.requests) == ("amount_not_supported", [])
+
+
 @pytest.mark.parametrize(
     ("kind", "stands", "expected"),
     [

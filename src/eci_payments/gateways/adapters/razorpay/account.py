@@ -91,16 +91,14 @@ class RazorpayGateway:
 
     async def prepare(self, call: GatewayCall) -> Preparation:
         """Make the order: no money moves yet."""
-        try:
-            request = requests.create_order(call)
-        except requests.UnpayableAmount as wrong:
-            return Declined("amount_not_supported", f"The gateway cannot take it: {wrong}.", retryable=False)
-        reply = await self._send(request)
+        if (refused := _unpayable(call)) is not None:
+            return refused
+        reply = await self._send(requests.create_order(call))
         if not isinstance(reply, Reply):
             return reply
-        refused = failed(reply)
-        if refused is not None:
-            return refused
+        failure = failed(reply)
+        if failure is not None:
+            return failure
         reference = reply.body.get("id")
         if not is_reference(reference) or reply.body.get("receipt") != call.key:
             return ANOTHER
@@ -108,6 +106,8 @@ class RazorpayGateway:
 
     async def perform(self, call: GatewayCall) -> Outcome:
         """Do it."""
+        if (refused := _unpayable(call)) is not None:
+            return refused
         match call.kind:
             case CallKind.CHARGE | CallKind.AUTHORIZE:
                 return await self._pay(call)
@@ -211,3 +211,14 @@ class RazorpayGateway:
             query=request.query or None,
             headers=request.headers,
         )
+
+
+def _unpayable(call: GatewayCall) -> Declined | None:
+    """A refusal of what Razorpay cannot count, be it a charge or a part of one; it is never rounded."""
+    if call.kind in {CallKind.VOID, CallKind.CANCEL_ACTION}:
+        return None
+    try:
+        requests.amount_of(call)
+    except requests.UnpayableAmount as wrong:
+        return Declined("amount_not_supported", f"The gateway cannot take it: {wrong}.", retryable=False)
+    return None

@@ -85,15 +85,14 @@ class StripeGateway:
         """Make the PaymentIntent, unconfirmed: no money moves yet."""
         if not isinstance(call.instrument, Card):
             return Declined("instrument_required", "Card details are needed.", retryable=False)
+        if (refused := _unpayable(call)) is not None:
+            return refused
         method = await self._post("/v1/payment_methods", _card_form(call.instrument), f"{call.key}-method")
         if not isinstance(method, Reply):
             return method
         if not is_reference(method.body.get("id")):
             return Unknown("a payment method without an id")
-        try:
-            form = _intent_form(call, str(method.body.get("id")))
-        except UnpayableAmount as wrong:
-            return Declined("amount_not_supported", f"The gateway cannot take it: {wrong}.", retryable=False)
+        form = _intent_form(call, str(method.body.get("id")))
         intent = await self._post("/v1/payment_intents", form, call.key)
         if not isinstance(intent, Reply):
             return intent
@@ -104,6 +103,8 @@ class StripeGateway:
 
     async def perform(self, call: GatewayCall) -> Outcome:
         """Do it, by the id that was committed."""
+        if (refused := _unpayable(call)) is not None:
+            return refused
         match call.kind:
             case CallKind.CHARGE | CallKind.AUTHORIZE:
                 return await self._confirm(call)
@@ -235,6 +236,17 @@ def _intent_form(call: GatewayCall, method: str) -> dict[str, str]:
         "capture_method": "manual" if call.kind is CallKind.AUTHORIZE else "automatic",
         **_metadata(call),
     }
+
+
+def _unpayable(call: GatewayCall) -> Declined | None:
+    """A refusal of what Stripe cannot count, be it a charge or a part of one; it is never rounded."""
+    if call.kind in {CallKind.VOID, CallKind.CANCEL_ACTION}:
+        return None
+    try:
+        to_stripe(call.amount_minor, call.currency)
+    except UnpayableAmount as wrong:
+        return Declined("amount_not_supported", f"The gateway cannot take it: {wrong}.", retryable=False)
+    return None
 
 
 def _metadata(call: GatewayCall) -> dict[str, str]:
