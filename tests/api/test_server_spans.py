@@ -90,7 +90,7 @@ async def test_what_breaks_on_our_side_is_a_failed_span_without_a_word_of_it(api
     async def broken(*_: object) -> None:
         raise BrokenInvariant("row 7 has SELECT 1")
 
-    monkeypatch.setattr("eci_payments.api.routes.reading.find_payment", broken)
+    monkeypatch.setattr("eci_payments.store.lookups.find_payments", broken)
     with caplog.at_level(logging.CRITICAL):
         assert (await api.get("/v1/payments/1")).status_code == 500
     (span,) = kept.ended

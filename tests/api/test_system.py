@@ -168,7 +168,7 @@ async def test_what_breaks_on_our_side_is_500_without_a_word_of_it(api, caplog, 
     async def broken(*_: object) -> None:
         raise BrokenInvariant("row 7 of /srv/data has SELECT 1")
 
-    monkeypatch.setattr("eci_payments.api.routes.reading.find_payment", broken)
+    monkeypatch.setattr("eci_payments.store.lookups.find_payments", broken)
     response = await api.get("/v1/payments/1", headers={"X-Correlation-Id": "broken-1"})
     assert (response.status_code, response.json()["code"]) == (500, "internal_error")
     assert "row 7" not in response.text

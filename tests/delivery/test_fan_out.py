@@ -119,7 +119,7 @@ async def test_a_cursor_that_is_held_is_passed_over(db: Database, shop: Shop):
         assert (await fan_out(other, ALL)).events == 1
         async with asyncio.timeout(5):
             assert (await walk_now(db)).events == 0
-        await other.rollback()
+        await run(other, "ROLLBACK")
     assert (await walk(db)).events == 1
 
 

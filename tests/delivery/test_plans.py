@@ -30,7 +30,7 @@ async def blocks(db: Database, sql: str, *values: object) -> int:
     """How many blocks the statement touches; what it does is undone."""
     async with db.write() as session:
         rows = await run(session, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *values)
-        await session.rollback()
+        await run(session, "ROLLBACK")
     (plan,) = rows[0][0] if not isinstance(rows[0][0], str) else json.loads(rows[0][0])
     return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
 

@@ -244,10 +244,13 @@ async def test_without_limits_nothing_is_asked_and_nothing_is_noted(house, limit
     await limit(LimitKind.REFUND_APPROVAL, 100)
     await charge(house, "warm")
     seen = []
-    event.listen(
-        house.database.engine.sync_engine, "before_cursor_execute", lambda *args: seen.append(args[2])
-    )
+
+    def watch(connection, _record, _proxy):
+        connection.driver_connection.add_query_logger(lambda sent: seen.append(sent.query))
+
+    event.listen(house.database.engine.sync_engine, "checkout", watch)
     await charge(house, "1")
+    assert any("payments" in sql for sql in seen)
     asked = [sql for sql in seen if any(word in sql for word in ("limit_uses", "blocks", "advisory"))]
     assert asked == []
 

@@ -76,12 +76,15 @@ def statements(closed):
     seen = []
     engine = closed.services.database.engine.sync_engine
 
-    def note(_connection, _cursor, statement, *_rest):
-        seen.append(statement)
+    def watch(connection, _record, _proxy):
+        connection.driver_connection.add_query_logger(note)
 
-    event.listen(engine, "before_cursor_execute", note)
+    def note(sent):
+        seen.append(sent.query)
+
+    event.listen(engine, "checkout", watch)
     yield seen
-    event.remove(engine, "before_cursor_execute", note)
+    event.remove(engine, "checkout", watch)
 
 
 def filled(path, payment):

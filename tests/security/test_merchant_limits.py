@@ -7,6 +7,7 @@ import pytest
 from eci_payments.domain.limits import BlockKind, LimitKind
 from eci_payments.store.admin_events import newest_events
 from eci_payments.store.blocks import add_block
+from eci_payments.store.session import run
 from support.access import bearer
 from support.api import charge_body
 from support.limits import limited
@@ -65,4 +66,4 @@ async def test_the_limit_of_one_charge_does_not_say_how_much(closed, keys, owner
 async def test_the_services_role_cannot_change_what_is_limited(closed, statement):
     with pytest.raises(Exception, match="permission denied"):
         async with closed.services.database.write() as session:
-            await session.exec_driver_sql(statement)
+            await run(session, statement)

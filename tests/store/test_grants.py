@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy.exc import ProgrammingError
+from asyncpg import InsufficientPrivilegeError
 
 from eci_payments.store.grants import GRANTS, can_rewrite_history
 from eci_payments.store.migrate import upgrade
@@ -38,7 +38,7 @@ def test_every_table_has_its_grants_and_history_only_grows():
     "statement", ["UPDATE {} SET merchant_id = 2", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
 )
 async def test_history_cannot_be_rewritten_by_the_service(service_url, table, statement):
-    with pytest.raises(ProgrammingError, match="permission denied"):
+    with pytest.raises(InsufficientPrivilegeError, match="permission denied"):
         async with writing(service_url) as session:
             await run(session, statement.format(table))
 
@@ -64,7 +64,7 @@ async def test_history_cannot_be_rewritten_by_the_service(service_url, table, st
     ],
 )
 async def test_the_service_can_do_nothing_else_either(service_url, statement):
-    with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"):
+    with pytest.raises(InsufficientPrivilegeError, match=r"permission denied|must be owner"):
         async with writing(service_url) as session:
             await run(session, statement)
 

@@ -6,9 +6,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 
 from eci_payments.api.answering import refused
+from eci_payments.api.direct import Direct
 from eci_payments.api.edge import methods_at, mutation_route, read_route
 from eci_payments.api.envelope import Envelope
 from eci_payments.api.errors import WireError
@@ -29,13 +32,16 @@ from eci_payments.api.routes.pages import add_pages
 from eci_payments.api.routes.system import add_system_routes
 from eci_payments.api.stream.feed import Feed
 from eci_payments.api.stream.places import Places
+from eci_payments.domain.errors import ensure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp
 
+    from eci_payments.api.edge import EdgeRoute
     from eci_payments.api.services import Services
 
 NOT_ALLOWED = 405
@@ -43,23 +49,50 @@ NOT_ALLOWED = 405
 
 def create_app(services: Services) -> FastAPI:
     """The app over these services. It owns nothing: whoever built the services ends them."""
-    app = FastAPI(
-        title="ECI Payments", openapi_url=None, redirect_slashes=False, lifespan=_closing_the_door(services)
+    app = App(
+        services,
+        title="ECI Payments",
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_closing_the_door(services),
     )
     for mutation in (*charging.MUTATIONS, *returning.MUTATIONS, *approving.MUTATIONS, *delivering.MUTATIONS):
-        app.router.routes.append(mutation_route(mutation, services))
+        app.add_edge_route(mutation_route(mutation, services))
     for read in (*reading.READS, *listing.READS, *offering.READS, *approving.READS, *streaming.READS):
-        app.router.routes.append(read_route(read, services))
+        app.add_edge_route(read_route(read, services))
     add_hook_routes(app, services)
     app.router.routes.append(streaming.stream_route(services, _feed(services)))
     add_system_routes(app, services)
     add_pages(app)
     _describe(app, services)
     _answer_errors(app, services)
-    if services.access is not None:
-        app.add_middleware(Guard, access=services.access)
-    app.add_middleware(Envelope, services=services)
     return app
+
+
+class App(FastAPI):
+    """FastAPI's app, which makes its document and serves its pages, behind our own envelope and door.
+
+    The routes of the edge are reached from the door directly (`direct`).
+    """
+
+    def __init__(self, services: Services, **options: Any) -> None:
+        super().__init__(**options)
+        self._services = services
+        self._edge: list[EdgeRoute] = []
+
+    def add_edge_route(self, route: EdgeRoute) -> None:
+        """A route of the edge; they come before all others."""
+        ensure(len(self.router.routes) == len(self._edge), "the routes of the edge come first")
+        self.router.routes.append(route)
+        self._edge.append(route)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Ours in place of FastAPI's: what goes wrong further in is the envelope's to answer."""
+        inside = ExceptionMiddleware(AsyncExitStackMiddleware(self.router), handlers=self.exception_handlers)
+        app: ASGIApp = Direct(inside, self._edge)
+        if self._services.access is not None:
+            app = Guard(app, access=self._services.access)
+        return Envelope(app, services=self._services)
 
 
 def _feed(services: Services) -> Feed:

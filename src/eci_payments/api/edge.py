@@ -101,7 +101,7 @@ class EdgeRoute(APIRoute):
         status: int,
         handle: Callable[[Request], Awaitable[Response]],
     ) -> None:
-        self._handle_request = handle
+        self.answer = handle
         self.owns_path = isinstance(spec, Mutation) and spec.owns_path
         about = spec.documented
         super().__init__(
@@ -121,7 +121,7 @@ class EdgeRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Our handler in the place of the one that solves dependencies."""
-        return self._handle_request
+        return self.answer
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As any route; one that owns its path takes every method there, to refuse it."""

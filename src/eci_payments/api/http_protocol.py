@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from eci_payments.api.stream.response import ABORT
 from eci_payments.observability import context
@@ -22,7 +23,7 @@ from eci_payments.operations.problems import CATALOGUE, CONTENT_TYPE, problem_do
 if TYPE_CHECKING:
     from asyncio import TimerHandle
 
-    from uvicorn._types import ASGI3Application
+    from uvicorn._types import ASGI3Application, ASGISendEvent, HTTPResponseStartEvent
 
 MAX_HEAD_BYTES = 32768
 """Request line and header fields: several times what browsers and proxies send, and nothing that fills memory."""
@@ -46,6 +47,9 @@ _DETAILS: dict[type[Exception], str] = {
     httptools.HttpParserInvalidURLError: "The target of the request is malformed.",
 }
 
+_NO_FIELD = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+"""What may stand in no field of a head."""
+
 log = logging.getLogger(__name__)
 
 
@@ -65,9 +69,51 @@ class Cycle(RequestResponseCycle):
     """One request and its response, where the server's own answer to a crash is a problem as well."""
 
     problem_base = ""
+    _head: HTTPResponseStartEvent | None = None
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """As uvicorn does it; but an answer whose length is known goes out in one piece, its head with its body."""
+        if message["type"] == "http.response.start" and not self.response_started and self._head is None:
+            if any(name == b"content-length" for name, _ in message["headers"]):
+                self._head = message
+                return
+        elif (head := self._head) is not None:
+            self._head = None
+            whole = self._whole(head, message)
+            if whole is not None:
+                self._send_whole(whole)
+                return
+            await super().send(head)
+        await super().send(message)
+
+    def _whole(self, head: HTTPResponseStartEvent, message: ASGISendEvent) -> bytes | None:
+        """Head and body as they are on the wire; None for what is not as simple as nearly every answer is."""
+        if message["type"] != "http.response.body" or message.get("more_body"):
+            return None
+        body = message.get("body", b"")
+        if self.flow.write_paused or self.disconnected or not self.keep_alive:
+            return None
+        lines = [STATUS_LINE[head["status"]]]
+        for name, value in self.default_headers:
+            lines += name, b": ", value, b"\r\n"
+        fields = b"".join([b"%b: %b\n" % field for field in head["headers"]])
+        length = b"content-length: %d\n" % len(body)
+        if length not in fields or b"connection: " in fields or _NO_FIELD.search(fields):
+            return None
+        if fields.count(b"\n") != len(list(head["headers"])) or self.scope["method"] == "HEAD":
+            return None
+        return b"".join([*lines, fields.replace(b"\n", b"\r\n"), b"\r\n", body])
+
+    def _send_whole(self, whole: bytes) -> None:
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.transport.write(whole)
+        self.message_event.set()
+        self.on_response()
 
     async def send_500_response(self) -> None:
         """What the app could not answer for itself."""
+        self._head = None
         known = context.correlation_id.get() or context.of_headers(self.scope["headers"]).correlation_id
         problem = CATALOGUE["internal_error"]
         detail = "Something broke on our side; it is logged."

@@ -10,6 +10,7 @@ from eci_payments.api.principal import OPEN, Principal
 from eci_payments.api.read_tokens import ReadTokens
 from eci_payments.api.schemas.closed import WireRules
 from eci_payments.api.schemas.return_url import origin
+from eci_payments.store.lookups import Lookups
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -47,6 +48,10 @@ class Services:
     access: Access | None = None
     read_tokens: ReadTokens = field(default_factory=ReadTokens.of_nobody_else)
     draining: Callable[[], bool] = field(default=bool)
+    lookups: Lookups = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lookups", Lookups(self.database, self.settings.queue_max))
 
     @property
     def problem_base(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import threading
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+COLLECTED_AFTER = (20_000, 20, 20)
+"""Objects made and not freed by themselves, young collections, middle ones: some megabytes may wait for the next."""
 CLOSE_S = 1.0
 """By now everything has ended or was given up; connections that do not close are closed by the process's end."""
 
@@ -53,6 +56,16 @@ def end_in_time() -> None:
 def _end() -> None:
     log.critical("did not stop within %g s: the process ends now, recovery takes up the rest", LAST_S)
     os._exit(1)
+
+
+def settle() -> None:
+    """The process is built: what lives as long as it does is not looked at again for what can be freed.
+
+    Requests leave next to nothing in cycles; looking for it less often takes a tenth off the time of a charge.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from eci_payments.cli.lifeline import end_with, pass_gate
 from eci_payments.cli.listening import address, inherited, listen
 from eci_payments.cli.open_mode import may_be_open
 from eci_payments.cli.opening import located, ready, settings_for_service
-from eci_payments.cli.processes import closing, run_process
+from eci_payments.cli.processes import closing, run_process, settle
 from eci_payments.gateway_accounts import configured_gateways
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ async def _run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
             open_mode = await may_be_open(service.database, listening)
             log.info("listening", extra={"listens_on": address(listening)})
             draining = threading.Event()
+            app = bootstrap.web(service, start.fingerprint_key, draining.is_set, open_mode=open_mode)
+            settle()
             await serve(
-                bootstrap.web(service, start.fingerprint_key, draining.is_set, open_mode=open_mode),
+                app,
                 listening,
                 settings.shutdown_grace_s,
                 problem_base=settings.public_url or "",

@@ -57,6 +57,7 @@ def minor_units(amount: object, unit: Currency) -> int:
     return int(scaled)
 
 
+@lru_cache(maxsize=4096)
 def major_units(amount_minor: int, unit: Currency) -> Decimal:
     """The exact amount in major units, with the currency's digits: 14950 INR is 149.50."""
     return Decimal(amount_minor).scaleb(-unit.digits)

@@ -102,7 +102,8 @@ class Engine:
         gateway: str, what: str, call: Coroutine[object, object, T], timeout_s: float
     ) -> T | Unknown:
         try:
-            return await asyncio.wait_for(call, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await call
         except TimeoutError:
             return Unknown(f"no answer within {timeout_s:g} s")
         except Exception as error:  # noqa: BLE001 - whatever it is, the gateway may have done it

@@ -330,7 +330,7 @@ async def _write(session: WriteSession, found: Sequence[tuple[_Part, list[Any]]]
         for part, rows in found:
             if part.guarded:
                 ensure(
-                    landed._mapping[part.name] == len(rows),  # noqa: SLF001 - SQLAlchemy's public name for it
+                    landed[part.name] == len(rows),
                     f"{part.name}: a guard refused a write",
                 )
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError
-
-from eci_payments.store.lane import AWAY, DatabaseAway, is_away
+from eci_payments.store.lane import ANSWERED, AWAY, DatabaseAway, is_away
 
 
 def is_absence(error: BaseException) -> bool:
     """Whether this is the database not answering: what a read meets raw, and a write as `DatabaseAway`."""
-    if isinstance(error, DBAPIError):
+    if isinstance(error, ANSWERED):
         return is_away(error)
     return isinstance(error, (DatabaseAway, *AWAY))

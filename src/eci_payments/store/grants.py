@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError
-
 from eci_payments.store.session import run
 from eci_payments.store.tables import INSERT_ONLY, metadata
 
@@ -91,7 +89,7 @@ def _within_columns(table: str, privilege: str) -> str:
 
 def is_denied(error: BaseException) -> bool:
     """Whether the database said that this role may not do it."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == INSUFFICIENT_PRIVILEGE
+    return getattr(getattr(error, "orig", error), "sqlstate", None) == INSUFFICIENT_PRIVILEGE
 
 
 async def can_rewrite_history(session: ReadSession | WriteSession) -> list[str]:

@@ -7,11 +7,11 @@ before its transaction begins. Numbers may be left out; they are never used twic
 from __future__ import annotations
 
 import asyncio
-import base64
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from eci_payments.domain.base32 import base32
 from eci_payments.domain.errors import ensure
 from eci_payments.domain.ids import (
     AuditId,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from eci_payments.store.session import Database, WriteSession
 
+LEAST_BLOCKS = 16
+"""A thousand ids: some hundreds of charges go by between two look-ups, which are a transaction each."""
 RANDOM_BYTES = 16
 """128 bits: what OWASP ASVS 11.5.1 asks of a value that must not be guessed."""
 _REFERENCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -53,7 +55,7 @@ def _wanting(pools: Sequence[_Numbers], units: int) -> list[_Numbers]:
 
 
 async def _block(session: WriteSession, pool: _Numbers, units: int) -> list[int]:
-    blocks = -(-units * pool.per_unit // ID_BLOCK)
+    blocks = max(LEAST_BLOCKS, -(-units * pool.per_unit // ID_BLOCK))
     rows = await run(
         session, "SELECT nextval($1::regclass) FROM generate_series(1, $2)", pool.sequence, blocks
     )
@@ -147,4 +149,4 @@ class Ids:
         return "REF" + "".join(_REFERENCE_ALPHABET[place] for place in places)
 
     def _base32(self) -> str:
-        return base64.b32encode(self._random(RANDOM_BYTES)).decode().rstrip("=")
+        return base32(self._random(RANDOM_BYTES))

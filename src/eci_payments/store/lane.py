@@ -27,14 +27,16 @@ if TYPE_CHECKING:
     from eci_payments.store.session import Database
     from eci_payments.store.units import KeyTaken, Result, Unit
 
-RETRIED_SQLSTATES = frozenset({"40001", "40P01"})
-"""Serialisation failure and deadlock: PostgreSQL's own word that the transaction may simply be run again."""
+RETRIED_SQLSTATES = frozenset({"40001", "40P01", "0A000"})
+"""Serialisation failure, deadlock, a plan that a migration has outdated: the transaction may simply be run again."""
 QUERY_CANCELED = "57014"
 """By `STATEMENT_TIMEOUT_MS`, when a statement waits for a lock that does not come."""
 AWAY_CLASSES = frozenset({"08", "28", "3D", "53", "57"})
 """Classes of SQLSTATE of a server that does not let us in: connection, authorization, database, resources, ending."""
 READ_ONLY = "25006"
 """What a former primary answers after a failover: it is a standby now."""
+ANSWERED = (DBAPIError, InterfaceError, PostgresError)
+"""What a statement raises, through SQLAlchemy or from the driver itself."""
 AWAY = (OSError, TimeoutError, PoolTimeout, InterfaceError, PostgresError)
 """What comes instead of a connection when there is none to be had."""
 MAX_RUNS = 4
@@ -120,7 +122,7 @@ class Lane:
         self._queue.append(waiting)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all(), name="lane")
-        result = await asyncio.shield(waiting.result)
+        result = await waiting.result  # whoever is cancelled cancels this future, which nobody else looks at
         if isinstance(result, Refusal):
             raise result
         return result
@@ -186,12 +188,12 @@ class Lane:
             except Overtaken:
                 read_all = True
                 continue
-            except DBAPIError as error:
+            except ANSWERED as error:
                 if sqlstate(error) in RETRIED_SQLSTATES and run < MAX_RUNS:
                     continue
                 if is_away(error):
                     timed_out = sqlstate(error) == QUERY_CANCELED
-                    raise DatabaseAway(str(error.orig), timed_out=timed_out) from error
+                    raise DatabaseAway(str(error), timed_out=timed_out) from error
                 raise
             except AWAY as error:
                 raise DatabaseAway(str(error)) from error
@@ -201,12 +203,13 @@ class Lane:
         raise DatabaseAway("the transaction kept losing")
 
 
-def sqlstate(error: DBAPIError) -> str | None:
+def sqlstate(error: BaseException) -> str | None:
     """PostgreSQL's five-character code of this error, if it came from PostgreSQL."""
-    return getattr(error.orig, "sqlstate", None)
+    state: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return state
 
 
-def is_away(error: DBAPIError) -> bool:
+def is_away(error: BaseException) -> bool:
     """Whether this is the connection or the server going away rather than a statement being wrong."""
     state = sqlstate(error)
-    return error.connection_invalidated or state is None or state[:2] in AWAY_CLASSES or state == READ_ONLY
+    return state is None or state[:2] in AWAY_CLASSES or state == READ_ONLY

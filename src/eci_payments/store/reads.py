@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eci_payments.store import rows
 from eci_payments.store.session import ReadSession, WriteSession, run
-from eci_payments.store.units import load_disputes
+from eci_payments.store.units import by_payment, load_disputes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +66,27 @@ async def find_payment(
 ) -> PaymentView | None:
     """The payment whose ``payment_id``, ``order_id`` or ``transaction_id`` this is."""
     found = await run(session, _BY[column], merchant_id, value)
-    views = await _views(session, [rows.payment(row) for row in found])
+    views = await _views(session, found)
     return views[0] if views else None
+
+
+async def find_payments(
+    session: Session, wanted: Sequence[tuple[MerchantId, str, object]]
+) -> list[PaymentView | None]:
+    """The payment of each (merchant, column, value), as `find_payment`, but without its operations."""
+    names: dict[tuple[int, str, object], tuple[int, int]] = {}
+    found: dict[tuple[int, int], Any] = {}
+    for column, kind in _COLUMN_TYPES.items():
+        places = sorted({(merchant, value) for merchant, by, value in wanted if by == column})
+        if places:
+            sql = _MANY_BY.format(column=column, kind=kind)
+            asked = [merchant for merchant, _ in places], [value for _, value in places]
+            for row in await run(session, sql, *asked):
+                place = row.merchant_id, row.payment_id
+                names[row.merchant_id, column, row[column]], found[place] = place, row
+    made = await _views(session, list(found.values()), with_operations=False)
+    views = dict(zip(found, made, strict=True))
+    return [views[names[each]] if each in names else None for each in wanted]
 
 
 async def find_operation(
@@ -82,11 +101,17 @@ async def find_operation(
     return operation, rows.payment(payment)
 
 
-_COLUMNS = ", ".join(f"t.{f.name}" for f in rows.PAYMENTS.fields)
+_COLUMNS = ", ".join([*(f"t.{f.name}" for f in rows.PAYMENTS.fields), "now() AS read_at"])
 _BY = {
     column: f"SELECT {_COLUMNS} FROM payments t WHERE t.merchant_id = $1 AND t.{column} = $2"
     for column in ("payment_id", "order_id", "transaction_id")
 }
+
+_COLUMN_TYPES = {"payment_id": "bigint", "order_id": "text", "transaction_id": "text"}
+_MANY_BY = (
+    f"SELECT {_COLUMNS} FROM payments t JOIN unnest($1::bigint[], $2::{{kind}}[]) AS w (m, v)"
+    " ON t.merchant_id = w.m AND t.{column} = w.v"
+)
 
 _OPERATION = (
     f"SELECT {', '.join(f.name for f in rows.OPERATIONS.fields)} FROM operations"
@@ -106,25 +131,20 @@ _REFUNDS = _select(rows.REFUNDS, "t.refund_id")
 _AUDIT = _select(rows.AUDIT, "t.version, t.transaction_log_id")
 
 
-async def _views(session: Session, payments: Sequence[Payment]) -> list[PaymentView]:
-    if not payments:
+async def _views(
+    session: Session, found: Sequence[Any], *, with_operations: bool = True
+) -> list[PaymentView]:
+    """The payments of these rows with what belongs to each, in their order."""
+    if not found:
         return []
-    ((read_at,),) = await run(session, "SELECT now()")
+    read_at, payments = found[0].read_at, [rows.payment(row) for row in found]
     places = [p.merchant_id for p in payments], [p.payment_id for p in payments]
-    operations = [rows.operation(r) for r in await run(session, _OPERATIONS, *places)]
-    refunds = [rows.refund(r) for r in await run(session, _REFUNDS, *places)]
-    audit = [rows.audit_entry(r) for r in await run(session, _AUDIT, *places)]
-    disputes = await load_disputes(session, payments)
-    return [
-        PaymentView(p, _of(p, refunds), _of(p, audit), _of(p, operations), read_at, _of(p, disputes))
-        for p in payments
-    ]
-
-
-def _of(payment: Payment, things: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(
-        t for t in things if t.payment_id == payment.payment_id and t.merchant_id == payment.merchant_id
-    )
+    begun = await run(session, _OPERATIONS, *places) if with_operations else ()
+    operations = by_payment(rows.operation(row) for row in begun)
+    refunds = by_payment(rows.refund(row) for row in await run(session, _REFUNDS, *places))
+    audit = by_payment(rows.audit_entry(row) for row in await run(session, _AUDIT, *places))
+    disputes = by_payment(await load_disputes(session, payments))
+    return [PaymentView(p, refunds(p), audit(p), operations(p), read_at, disputes(p)) for p in payments]
 
 
 async def list_payments(
@@ -149,7 +169,7 @@ async def list_payments(
         f"SELECT {_COLUMNS} FROM payments t WHERE {conditions}"
         f" ORDER BY t.created_at DESC, t.payment_id DESC LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}"
     )
-    found = [rows.payment(row) for row in await run(session, sql, *values, limit + 1, offset)]
+    found = await run(session, sql, *values, limit + 1, offset)
     return Page(tuple(await _views(session, found[:limit])), total, more=len(found) > limit)
 
 

@@ -12,11 +12,11 @@ back to wait.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import IntegrityError
+from asyncpg import IntegrityConstraintViolationError
 
 from eci_payments.domain.change import Change
 from eci_payments.domain.errors import BrokenInvariant, Refusal, RefusalCode
@@ -168,8 +168,8 @@ async def write_units(
     changed = await _change(batch, following)
     try:
         await apply(session, created + changed)
-    except (BrokenInvariant, IntegrityError) as refused:  # by a guard, or by a number that is taken by now
-        if following:
+    except (BrokenInvariant, IntegrityConstraintViolationError) as refused:
+        if following:  # a guard did not hold, or a number was taken by now
             raise Overtaken from refused
         raise
     await _forget_refused(batch)
@@ -402,19 +402,21 @@ async def lock_payments(
         return {}
     merchants, payment_ids = [m for m, _ in places], [p for _, p in places]
     payments = [rows.payment(row) for row in await run(session, _LOCK_PAYMENTS, merchants, payment_ids)]
-    operations = [rows.operation(r) for r in await run(session, _LOCK_OPERATIONS, merchants, payment_ids)]
-    refunds = [rows.refund(r) for r in await run(session, _LOAD_REFUNDS, merchants, payment_ids)]
-    audit = [rows.audit_entry(r) for r in await run(session, _LOAD_AUDIT, merchants, payment_ids)]
-    disputes = await load_disputes(session, payments)
+    operations = by_payment(
+        rows.operation(r) for r in await run(session, _LOCK_OPERATIONS, merchants, payment_ids)
+    )
+    refunds = by_payment(rows.refund(r) for r in await run(session, _LOAD_REFUNDS, merchants, payment_ids))
+    audit = by_payment(rows.audit_entry(r) for r in await run(session, _LOAD_AUDIT, merchants, payment_ids))
+    disputes = by_payment(await load_disputes(session, payments))
     return {
         (p.merchant_id, p.payment_id): Found(
             max(now, p.updated_at),
             ids,
             p,
-            _of(p, operations),
-            _of(p, refunds),
-            _of(p, audit),
-            _of(p, disputes),
+            operations(p),
+            refunds(p),
+            audit(p),
+            disputes(p),
         )
         for p in payments
     }
@@ -429,10 +431,12 @@ async def load_disputes(session: WriteSession | ReadSession, payments: Sequence[
     return [rows.dispute(row) for row in await run(session, _LOAD_DISPUTES, *places)]
 
 
-def _of(payment: Payment, things: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(
-        t for t in things if t.payment_id == payment.payment_id and t.merchant_id == payment.merchant_id
-    )
+def by_payment(things: Iterable[Any]) -> Callable[[Payment], tuple[Any, ...]]:
+    """What belongs to a payment, in the order of ``things``."""
+    found: defaultdict[tuple[int, int], list[Any]] = defaultdict(list)
+    for each in things:
+        found[each.merchant_id, each.payment_id].append(each)
+    return lambda payment: tuple(found.get((payment.merchant_id, payment.payment_id), ()))
 
 
 async def _forget_refused(batch: _Batch) -> None:

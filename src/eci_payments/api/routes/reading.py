@@ -15,7 +15,6 @@ from eci_payments.api.routes.streaming import TokenQuery
 from eci_payments.api.schemas.responses import PaymentDocument, RefundList
 from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.operations.answers import encode, payment_answer, refund_document
-from eci_payments.store.reads import find_payment
 
 if TYPE_CHECKING:
     from eci_payments.api.services import Principal, Services
@@ -70,8 +69,7 @@ async def _refunds(services: Services, who: Principal, asked: Lookup) -> Respons
 
 
 async def _find(services: Services, who: Principal, asked: Lookup) -> PaymentView:
-    async with services.database.read() as session:
-        view = await find_payment(session, who.merchant_id, asked.column, asked.value)
+    view = await services.lookups.find(who.merchant_id, asked.column, asked.value)
     if view is None:
         raise Refusal(RefusalCode.NOT_FOUND, "There is no such payment.")
     return view

@@ -36,7 +36,7 @@ class Totals:
             self.kept[row.currency] += int(row.kept)
             self.unapplied += int(row.unapplied)
         (counted,) = await run(session, _COUNTED, merchant_id, low, high)
-        report.counted.update({name: counted._mapping[name] for name in _COUNTED_NAMES})  # noqa: SLF001 - SQLAlchemy's public name
+        report.counted.update({name: counted[name] for name in _COUNTED_NAMES})
 
     def compare(self, report: Report, merchant_id: int) -> None:
         """Hold the accounts against each other and against the payments."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from eci_payments.domain.base32 import base32
 from eci_payments.domain.ids import GatewayKey, MerchantId, TransactionId
 from eci_payments.domain.methods import Upi
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
@@ -231,4 +231,4 @@ def _end(kind: CallKind, state: State) -> State:
 
 
 def _digest(text: str) -> str:
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
+    return base32(hashlib.sha256(text.encode()).digest()).lower()
