@@ -169,7 +169,7 @@ async def test_an_answer_that_does_not_end_is_left_at_its_limit() -> None:
 
     async with speaking(speak) as url:
         assert isinstance(await ask(url), Unknown)
-    assert sent < 30 * MAX_ANSWER_BYTES, "what the system holds on the way, and no more"
+    assert sent < 10 * MAX_ANSWER_BYTES, "what the system holds on the way, and no more"
 
 
 async def test_a_small_answer_that_unpacks_to_a_large_one_is_unknown() -> None:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 MAX_CONNECTIONS = 2 * MOST_CALLS
 """Never the bound: each account has connections of its own, and its guard lets fewer calls through."""
-MAX_ANSWER_BYTES = 1_000_000
-"""A gateway's answer is a few kilobytes, a page of a list some hundred; one that is larger is not read to its end."""
+MAX_ANSWER_BYTES = 4_000_000
+"""A gateway's answer is a few kilobytes, a page of a hundred events may be a million; one that is larger is not read to its
+end."""
 REDIRECTS = range(300, 400)
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 

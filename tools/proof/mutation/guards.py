@@ -207,6 +207,27 @@ NEVER_GUESSED = (
         ("tests/gateways/test_sandbox_faults.py", "tests/gateways/test_stripe.py"),
     ),
     Guard(
+        "an answer that points elsewhere is none",
+        "gateways/transport.py",
+        "if status in REDIRECTS:",
+        "if False:",
+        ("tests/gateways/test_transport.py",),
+    ),
+    Guard(
+        "an answer about another payment speaks for none",
+        "gateways/adapters/stripe/account.py",
+        'return (thing.get("metadata") or {}).get(KEY_FIELD) == call.key',
+        "return True",
+        ("tests/gateways/test_stripe_answers.py",),
+    ),
+    Guard(
+        "a list that is none does not say that nothing is there",
+        "gateways/adapters/razorpay/mapping.py",
+        "        return None\n    return found",
+        "        return []\n    return found",
+        ("tests/gateways/test_razorpay_answers.py",),
+    ),
+    Guard(
         "an adapter that fails leaves an unknown outcome",
         "operations/engine.py",
         'return Unknown(f"the adapter failed: {type(error).__name__}")',
