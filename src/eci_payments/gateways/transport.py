@@ -25,8 +25,7 @@ _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 MAX_CONNECTIONS = 2 * MOST_CALLS
 """Never the bound: each account has connections of its own, and its guard lets fewer calls through."""
 MAX_ANSWER_BYTES = 4_000_000
-"""A gateway's answer is a few kilobytes, a page of a hundred events may be a million; one that is larger is not read to its
-end."""
+"""A gateway's answer is a few kilobytes, a page of a hundred events a million; what is larger is not read on."""
 REDIRECTS = range(300, 400)
 _REFERENCE = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
