@@ -35,6 +35,7 @@ from eci_payments.operations.commands import (
 )
 from eci_payments.operations.ingest.receive import receive
 from eci_payments.store.lane import DatabaseAway
+from proof.auditor import OPERATORS_REASON
 from proof.house import LEASE_S, account
 from proof.servers import API_KEY
 from proof.watch import PHASE
@@ -219,7 +220,7 @@ class Saying:
     async def __call__(self, house: House) -> Told:
         """Say it."""
         command = ChangeStatus(
-            payment_id=await payment_of(house), status=self.status, reason="Seen in the bank"
+            payment_id=await payment_of(house), status=self.status, reason=OPERATORS_REASON
         )
         return await told(house.payments.change_status(by(house, "status", "status"), command))
 

@@ -42,6 +42,8 @@ TOLD_TO_ORDER = {
 }
 RELEASES = {"FAILED", "CANCELLED", "REFUNDED"}
 NOTIFIES = {"COMPLETED", "FAILED", "PARTIALLY_REFUNDED", "REFUNDED"}
+OPERATORS_REASON = "Seen in the bank"
+"""What operators of the proof say, so that their word is told apart from the service's."""
 AUDITED = (
     "status",
     "amount_minor",
@@ -81,8 +83,31 @@ def nothing_is_guessed(books: Books) -> Iterator[str]:
     for key, there in books.gateway.items():
         if key not in known:
             yield f"the gateway has a {there.kind} that we never began"
+    believed = on_an_operators_word(books)
     for operation in books.ours["operations"]:
-        yield from _agreed(operation, books.gateway.get(operation["gateway_key"]))
+        if operation["payment_id"] not in believed:
+            yield from _agreed(operation, books.gateway.get(operation["gateway_key"]))
+
+
+def on_an_operators_word(books: Books) -> set[int]:
+    """Payments of which an operator said that something happened which the gateway has otherwise.
+
+    They are believed, as is promised, whether they are right or not; what follows is not the service's guess.
+    """
+    spoken = {
+        entry["operation_id"] for entry in books.ours["transactions"] if entry["reason"] == OPERATORS_REASON
+    }
+    return {
+        operation["payment_id"]
+        for operation in books.ours["operations"]
+        if operation["operation_id"] in spoken
+        and operation["state"] == "APPROVED"
+        and not _as_ours(operation, books.gateway.get(operation["gateway_key"]))
+    }
+
+
+def _as_ours(operation: Row, there: AtGateway | None) -> bool:
+    return there is not None and there.state == DONE and there.moved_minor == operation["amount_minor"]
 
 
 def _agreed(operation: Row, there: AtGateway | None) -> Iterator[str]:
@@ -130,14 +155,26 @@ def nothing_happens_twice(books: Books) -> Iterator[str]:
 
 def one_live_charge(books: Books) -> Iterator[str]:
     """Of one order at most one charge holds money or a reservation at the gateway."""
+    late = {o["gateway_key"] for o in books.ours["operations"] if o["late_amount_minor"] and books.holds_late}
     for payment in books.ours["payments"]:
         live: Counter[str] = Counter()
         for there in books.at_gateway(payment):
-            if there.state == DONE:
+            if there.state == DONE and there.root_key not in late:
                 live[there.root_key] += there.moved_minor * _sign(there)
         holding = [key[:6] for key, held in live.items() if held > 0]
         if len(holding) > 1:
             yield f"{payment['order_id']} is held by {len(holding)} charges: {', '.join(sorted(holding))}"
+
+
+def late_money_goes_back(books: Books) -> Iterator[str]:
+    """What came although nobody wanted it any more is returned or accepted, where the gateway let it go."""
+    for payment in books.ours["payments"]:
+        refused = any(
+            operation["kind"] == "RETURN" and operation["state"] == "DECLINED"
+            for operation in books.of("operations", payment)
+        )
+        if payment["amount_unapplied_minor"] and not (books.holds_late or refused):
+            yield f"{payment['order_id']}: {payment['amount_unapplied_minor']} came late and stayed"
 
 
 def _sign(there: AtGateway) -> int:
@@ -147,7 +184,10 @@ def _sign(there: AtGateway) -> int:
 
 def the_ledger_is_the_gateways(books: Books) -> Iterator[str]:
     """What each account holds follows from the gateway's record and the payment, to the minor unit."""
+    believed = on_an_operators_word(books)
     for payment in books.ours["payments"]:
+        if payment["payment_id"] in believed:
+            continue
         held, moved = _accounts(books, payment), _moved(books, payment)
         receivable: Counter[str] = Counter()
         for (account, currency), amount in held.items():
@@ -319,6 +359,7 @@ LAWS: tuple[Callable[[Books], Iterator[str]], ...] = (
     nothing_is_guessed,
     nothing_happens_twice,
     one_live_charge,
+    late_money_goes_back,
     the_ledger_is_the_gateways,
     the_status_is_true,
     the_trail_is_whole,

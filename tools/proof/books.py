@@ -10,6 +10,7 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -50,21 +51,26 @@ class AtGateway:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One call that a peer took: in which place, with which key, and what it said."""
+    """One call that a peer took: in which place, with which key, what it said, and when, where somebody knows."""
 
     place: int
     peer: str
     key: str
     body: Row
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Everything about one merchant: our rows by table, the gateway's operations by our key, what peers took."""
+    """Everything about one merchant: our rows by table, the gateway's operations by our key, what peers took.
+
+    ``holds_late``: it was chosen that money which comes late is held for a person.
+    """
 
     ours: dict[str, list[Row]]
     gateway: dict[str, AtGateway]
     heard: list[Heard]
+    holds_late: bool = False
 
     def of(self, table: str, payment: Row) -> list[Row]:
         """The rows of one payment."""
