@@ -21,6 +21,8 @@ FINAL, CREATED = 200, 201
 DECLINES = {"gateway_declined", "cancel_refused"}
 """Problems that are the gateway's word, and are kept like a success."""
 PAID = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED")
+SIX = {"AUTHORIZED": "PROCESSING", "REQUIRES_ACTION": "PROCESSING", "PARTIALLY_REFUNDED": "COMPLETED"}
+"""How peers hear of the states that are not among their six."""
 RELEASE_LEASE = timedelta(seconds=20)
 """How long a release that was right when it was claimed may still be on its way."""
 TAKING = {"charge", "authorize", "confirm"}
@@ -162,11 +164,11 @@ def the_order_service_knows(books: Books, _requests: Sequence[Request]) -> Itera
     """The last that the order service heard of a payment is how it stands."""
     for payment in books.ours["payments"]:
         said = [
-            call.body["status_detail"]
+            call.body["payment_status"]
             for call in books.heard
             if call.peer == "order" and call.key.startswith(payment["transaction_id"])
         ]
-        if not said or said[-1] != payment["status"]:
+        if not said or said[-1] != SIX.get(payment["status"], payment["status"]):
             yield f"{payment['order_id']} is {payment['status']}, the order service heard {said[-1:]} last"
 
 

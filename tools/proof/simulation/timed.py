@@ -37,8 +37,13 @@ SELECT format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT sim.now()', d.adrelid:
 FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
 WHERE pg_get_expr(d.adbin, d.adrelid) = 'now()'
 """
+_UNVACUUMED = """
+SELECT format('ALTER TABLE %s SET (autovacuum_enabled = false)', c.oid::regclass)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r'
+"""
+"""So that no statistics are gathered at some moment of real time: they change plans, and these the order of rows."""
 _TABLES = """
-SELECT string_agg(format('DELETE FROM %s', c.oid::regclass), '; ' ORDER BY c.relname)
+SELECT 'TRUNCATE ' || string_agg(c.oid::regclass::text, ', ' ORDER BY c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname <> 'alembic_version'
 """
@@ -72,19 +77,18 @@ async def _prepared(owner_url: str) -> None:
     connection = await asyncpg.connect(owner_url)
     try:
         await connection.execute(_CLOCK)
-        for (statement,) in await connection.fetch(_DEFAULTS):
+        for (statement,) in [*await connection.fetch(_DEFAULTS), *await connection.fetch(_UNVACUUMED)]:
             await connection.execute(statement)
     finally:
         await connection.close()
 
 
 async def emptied(admin: asyncpg.Connection[Any]) -> None:
-    """Leave nothing of the run before: no row, and every number from its beginning.
+    """Leave nothing of the run before: no row, no place where one was, and every number from its beginning.
 
-    Rows are deleted rather than truncated: that would have every statement planned anew.
+    Rows come in the order in which they lie where a statement does not say otherwise; so they lie as in a new database.
     """
     async with admin.transaction():
-        await admin.execute("SET LOCAL session_replication_role = replica")  # whatever refers to what
         await admin.execute(await admin.fetchval(_TABLES))
         await admin.execute(await admin.fetchval(_SEQUENCES))
 
