@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from eci_payments.store.session import Database, ReadSession, WriteSession
+from eci_payments.store.session import Database, ReadSession, WriteSession, run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,7 +101,7 @@ class TimedDatabase(Database):
     """
 
     def __init__(self, shared: Database, turns: Turns) -> None:
-        self.engine = shared.engine
+        self.__dict__.update(shared.__dict__)
         self._turns = turns
 
     def write(self) -> _AsyncGeneratorContextManager[WriteSession]:
@@ -139,12 +139,12 @@ class TimedDatabase(Database):
         """
         seen: int | None = None
         while True:
-            async with self.engine.begin() as connection:
-                running = (await connection.exec_driver_sql(_RUNNING)).one()
+            async with super().read() as session:
+                (running,) = await run(session, _RUNNING)
             seen = running.last if seen is None else seen
             if running.first >= seen:
                 return
 
     async def _tell_time(self, session: WriteSession | ReadSession) -> None:
         now = moment(self._turns.moments.now_s)
-        await session.exec_driver_sql(f"SELECT set_config('sim.now', '{now}', true)")
+        await run(session, "SELECT set_config('sim.now', $1, true)", now)
