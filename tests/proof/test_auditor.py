@@ -105,6 +105,13 @@ def released(books):
     books.heard.append(Heard(9, "inventory", "TXN1-2-inventory", {}))
 
 
+ELSEWHERE: Row = {
+    "payment_id": 1, "refund_id": 1, "amount_minor": 30, "status": "SUCCEEDED", "made_elsewhere": True,
+    "gateway_reference": "rf_1",
+}  # fmt: skip
+"""A refund that was made in the gateway's dashboard."""
+
+
 BREAKS = {
     "nothing_is_under_way": [
         change("operations", state="UNKNOWN"),
@@ -119,6 +126,8 @@ BREAKS = {
         change("operations", state="DECLINED"),
         at_gateway(state="declined"),
         at_gateway("KEY2"),
+        at_gateway("KEY2", kind="refund", moved_minor=30, reference="rf_1"),
+        lambda books: books.ours["refunds"].append(ELSEWHERE),
         at_gateway(kind="authorize"),
         at_gateway(moved_minor=99),
         lambda books: books.gateway.clear(),

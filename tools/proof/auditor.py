@@ -80,9 +80,16 @@ def nothing_is_under_way(books: Books) -> Iterator[str]:
 def nothing_is_guessed(books: Books) -> Iterator[str]:
     """For every operation the gateway's record says what ours says; it has none that we do not know."""
     known = {operation["gateway_key"]: operation for operation in books.ours["operations"]}
+    elsewhere = {
+        refund["gateway_reference"]: refund["amount_minor"]
+        for refund in books.ours["refunds"]
+        if refund["made_elsewhere"]
+    }
     for key, there in books.gateway.items():
-        if key not in known:
-            yield f"the gateway has a {there.kind} that we never began"
+        if key not in known and elsewhere.pop(there.reference, None) != there.moved_minor:
+            yield f"the gateway has a {there.kind} that we never began, and have not recorded"
+    for reference in elsewhere:
+        yield f"a refund made elsewhere is recorded that the gateway does not have: {reference}"
     believed = on_an_operators_word(books)
     for operation in books.ours["operations"]:
         if operation["payment_id"] not in believed:

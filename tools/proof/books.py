@@ -47,6 +47,7 @@ class AtGateway:
     root_key: str
     moved_minor: int
     currency: str
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def gateway_record(connection: sqlite3.Connection, merchant: int, now_s: float) 
         return {}  # it was never asked for anything
     rows = connection.execute(
         "SELECT key, kind, CASE WHEN turns_at_s <= ? THEN turns_into ELSE state END, transaction_id, root_key,"
-        " moved_minor, currency FROM operations WHERE merchant_id = ?",
+        " moved_minor, currency, reference FROM operations WHERE merchant_id = ?",
         (now_s, merchant),
     ).fetchall()
     found = {row[0]: AtGateway(*row) for row in rows}

@@ -69,7 +69,7 @@ class Lives:
 
     def drain(self, fault: str | None) -> Ended:
         """Everything goes on until nothing is under way; the client asks again, and so once more."""
-        return self._fork(partial(self._drained, is_told=_is_told(fault)))
+        return self._fork(partial(self._drained, is_told=self.scenario.told or _is_told(fault)))
 
     def audit(self, told: dict[str, Any] | None) -> list[str]:
         """What is wrong with the books of this merchant, and with what its client was told at last."""

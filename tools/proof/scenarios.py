@@ -33,9 +33,11 @@ from proof.acts import (
     expire,
     limit_users,
     money_comes_late,
+    open_the_post,
     pay_online,
     pay_out,
     recover,
+    refund_elsewhere,
     remit,
     return_late_money,
 )
@@ -55,7 +57,8 @@ class Scenario:
 
     ``effect`` is the kind of operation that must have happened there exactly once if the client is told that it did,
     and not at all if not. ``by_id``: at a gateway that is asked by its own id. ``away``: after one that
-    nobody answers at. ``repeats``: the client asks again with the same key after the crash.
+    nobody answers at. ``repeats``: the client asks again with the same key after the crash. ``told``: the gateway's
+    webhooks are part of it.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Scenario:
     by_id: bool = False
     away: bool = False
     repeats: bool = True
+    told: bool = False
 
 
 def _works(name: str, act: Any, *before: Any, calls: bool = False) -> Scenario:  # noqa: ANN401 - an act
@@ -148,6 +152,13 @@ SCENARIOS: tuple[Scenario, ...] = (
     _works("webhook", Hook(), Charging(UNSAID)),
     _works("webhooks, doubled", Hook(times=2), Charging(UNSAID)),
     _works("webhook, another amount", Hook(more=1), Charging(UNSAID)),
+    Scenario(
+        "webhook, a refund made elsewhere",
+        open_the_post,
+        (Charging(), refund_elsewhere),
+        repeats=False,
+        told=True,
+    ),
     _works("webhook, nothing of ours", Hook(unread=True), Charging()),
     _works("webhooks forgotten", Looping("inbox_age"), Charging(UNSAID), Hook(), Waiting(90 * DAY_S)),
     _works("delivery", deliver, Charging()),
