@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from eci_payments.api.edge import EdgeRoute
     from eci_payments.api.services import Services
@@ -85,6 +85,16 @@ class App(FastAPI):
         ensure(len(self.router.routes) == len(self._edge), "the routes of the edge come first")
         self.router.routes.append(route)
         self._edge.append(route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Requests go to our own layers at once; what begins and ends the app is FastAPI's."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        await self.middleware_stack(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
         """Ours in place of FastAPI's: what goes wrong further in is the envelope's to answer."""

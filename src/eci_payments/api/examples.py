@@ -135,7 +135,14 @@ APPROVAL: dict[str, Any] = {
     "decision_reason": None,
 }
 APPROVALS = {"approvals": [APPROVAL], "next_after": None}
-LIST = {"total": 1, "page": 1, "page_size": 10, "payments": [PAYMENT], "next_cursor": None}
+LIST = {
+    "total": 1,
+    "total_is_exact": True,
+    "page": 1,
+    "page_size": 10,
+    "payments": [PAYMENT],
+    "next_cursor": None,
+}
 REFUNDS = {"refunds": [REFUND]}
 READ_TOKEN = {
     "token": "eci_read_1_4711_1795435200_T0xBmNDvYV1gqgqvYb2ZbNnxB3zI1cZ0oWcVxwzq7tA",

@@ -174,7 +174,8 @@ def moved(payment: Payment, to: PaymentStatus, now: datetime, **fields: Any) -> 
     exceeding = max(0, after.gone_minor - after.amount_captured_minor)
     grew_by_facts = after.facts_minor > payment.facts_minor
     ensure(grew_by_facts or exceeding <= payment.amount_exceeding_minor, "what we start exceeds captured")
-    after = replace(after, amount_exceeding_minor=exceeding)
+    if exceeding != after.amount_exceeding_minor:
+        after = replace(after, amount_exceeding_minor=exceeding)
     check_amounts(after)
     return after
 

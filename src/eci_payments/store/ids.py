@@ -36,6 +36,8 @@ LEAST_BLOCKS = 16
 RANDOM_BYTES = 16
 """128 bits: what OWASP ASVS 11.5.1 asks of a value that must not be guessed."""
 _REFERENCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_REFERENCE_LENGTH = 12
+_REFERENCES = len(_REFERENCE_ALPHABET) ** _REFERENCE_LENGTH
 
 
 @dataclass(slots=True)
@@ -144,9 +146,12 @@ class Ids:
 
     def reference(self) -> str:
         """A reference for a caller that brought none: ``REF`` and 12 characters of ``A-Z 0-9``."""
-        number = int.from_bytes(self._random(RANDOM_BYTES))
-        places = (number // 36**place % 36 for place in range(12))
-        return "REF" + "".join(_REFERENCE_ALPHABET[place] for place in places)
+        number = int.from_bytes(self._random(RANDOM_BYTES)) % _REFERENCES
+        letters = ["REF"]
+        for _ in range(_REFERENCE_LENGTH):
+            number, place = divmod(number, len(_REFERENCE_ALPHABET))
+            letters.append(_REFERENCE_ALPHABET[place])
+        return "".join(letters)
 
     def _base32(self) -> str:
         return base32(self._random(RANDOM_BYTES))

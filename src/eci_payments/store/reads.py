@@ -52,12 +52,17 @@ class Filter:
     created_to: datetime | None = None
 
 
+TOTAL_MAX = 10_000
+"""Up to here matches are counted, which takes some milliseconds; nobody reads a longer list by its page numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Payments newest first, how many match in all, and whether older ones follow."""
+    """Payments newest first, how many match in all up to `TOTAL_MAX`, and whether older ones follow."""
 
     views: tuple[PaymentView, ...]
     total: int
+    total_is_exact: bool
     more: bool
 
 
@@ -161,7 +166,7 @@ async def list_payments(
     A page found by ``before`` costs no more than the first, however deep it is.
     """
     conditions, values = _conditions(merchant_id, wanted)
-    ((total,),) = await run(session, f"SELECT count(*) FROM payments t WHERE {conditions}", *values)
+    ((counted,),) = await run(session, _counting(conditions, len(values)), *values, TOTAL_MAX + 1)
     if before is not None:
         values.extend(before)
         conditions += f" AND (t.created_at, t.payment_id) < (${len(values) - 1}, ${len(values)})"
@@ -170,7 +175,17 @@ async def list_payments(
         f" ORDER BY t.created_at DESC, t.payment_id DESC LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}"
     )
     found = await run(session, sql, *values, limit + 1, offset)
-    return Page(tuple(await _views(session, found[:limit])), total, more=len(found) > limit)
+    return Page(
+        tuple(await _views(session, found[:limit])),
+        min(counted, TOTAL_MAX),
+        total_is_exact=counted <= TOTAL_MAX,
+        more=len(found) > limit,
+    )
+
+
+def _counting(conditions: str, places: int) -> str:
+    """How many rows match, counted no further than the bound that follows the conditions' values."""
+    return f"SELECT count(*) FROM (SELECT FROM payments t WHERE {conditions} LIMIT ${places + 1}) AS found"
 
 
 _FILTERS = {

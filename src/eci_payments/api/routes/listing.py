@@ -145,6 +145,7 @@ async def _list(services: Services, who: Principal, asked: Listing) -> Response:
     body = encode(
         {
             "total": page.total,
+            "total_is_exact": page.total_is_exact,
             "page": number,
             "page_size": asked.page_size,
             "payments": [payment_document(v.payment, v.refunds, v.audit, v.disputes) for v in page.views],

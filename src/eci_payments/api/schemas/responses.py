@@ -15,6 +15,7 @@ from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.payment import PaymentStatus, ProcessingReason
 from eci_payments.domain.refund import ApprovalStatus, RefundStatus
 from eci_payments.gateways.contract import ActionType
+from eci_payments.store.reads import TOTAL_MAX
 
 
 class Shown(BaseModel):
@@ -140,7 +141,10 @@ class PaymentDocument(Shown):
 class PaymentList(Shown):
     """One page of payments, newest first."""
 
-    total: Annotated[int, Field(ge=0, description="How many payments match the filters.")]
+    total: Annotated[
+        int, Field(ge=0, le=TOTAL_MAX, description=f"How many payments match, counted up to {TOTAL_MAX}.")
+    ]
+    total_is_exact: Annotated[bool, Field(description="False where more match than were counted.")]
     page: Annotated[int, Field(ge=1)]
     page_size: Annotated[int, Field(ge=1, le=100)]
     payments: list[PaymentDocument]
