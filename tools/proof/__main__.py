@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from proof import parts, table
+from proof import bad_input, parts, table
 from proof.linear import run as linear
 from proof.mutation import run as mutation
 from proof.simulation import part as simulation
@@ -16,7 +16,7 @@ from proof.simulation import part as simulation
 if TYPE_CHECKING:
     from proof.parts import Part
 
-PARTS: tuple[Part, ...] = (table.PART, simulation.PART, linear.PART, mutation.PART)
+PARTS: tuple[Part, ...] = (table.PART, simulation.PART, linear.PART, bad_input.PART, mutation.PART)
 """In the order in which they are run and stand in the table."""
 
 

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from eci_payments import __version__
 from eci_payments.api.documented import errors, headers
+from eci_payments.api.links import add_links
 from eci_payments.api.schemas.responses import ProblemDocument
 from eci_payments.api.scopes import BY_TOKEN, NEEDED, is_public, page_scope
 
@@ -54,6 +55,7 @@ def document(app: FastAPI, services: Services) -> dict[str, Any]:
         for method, operation in operations.items():
             _add_to_operation(operation)
             _add_access(operation, method, path)
+    add_links(built)
     return built
 
 

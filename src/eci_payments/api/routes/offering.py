@@ -43,7 +43,10 @@ def payment_methods(
     ] = None,
     amount: Annotated[
         str | None,
-        Query(pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?$", description="Only what takes this amount."),
+        Query(
+            pattern=r"^(0*[1-9][0-9]{0,15}(\.[0-9]{1,20})?|0+\.0*[1-9][0-9]{0,15})$",
+            description="Only what takes this amount.",
+        ),
     ] = None,
 ) -> Choosing:
     """What can be paid with: methods, where each is taken (first choice first), banks and wallets, limits.
