@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,7 +69,7 @@ def _await_health(url: str) -> None:
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - our own process
                 return
-        except urllib.error.URLError:
+        except OSError:  # refused, or nobody has read the request yet
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.02)
