@@ -26,7 +26,7 @@ from proof.simulation.clients import MERCHANT, Clients
 from proof.simulation.gateway import Record
 from proof.simulation.hooks import send_due, send_webhooks
 from proof.simulation.peers import Peers
-from proof.simulation.processes import LEASE_S, World
+from proof.simulation.processes import LEASE_S, RESTS_LONG, World
 from proof.simulation.turns import Schedule, owned
 
 if TYPE_CHECKING:
@@ -264,17 +264,22 @@ class _Ending:
     async def _drain(self, waits_s: tuple[float, ...]) -> None:
         for wait_s in waits_s:
             await asyncio.sleep(wait_s)
-            for _ in range(MOST_ROUNDS):
-                if not await self._round():
-                    break
-            else:
-                self.schedule.found.append("there was no end of what is to be done")
+            await self._until_idle(resting=False)
+        await self._until_idle(resting=True)
 
-    async def _round(self) -> int:
+    async def _until_idle(self, *, resting: bool) -> None:
+        for _ in range(MOST_ROUNDS):
+            if not await self._round(resting=resting):
+                return
+        self.schedule.found.append("there was no end of what is to be done")
+
+    async def _round(self, *, resting: bool) -> int:
+        """Everything that a worker does, once; with ``resting`` also what it does seldom."""
         done = await send_due(self.world)
         for name, once in self._worker.rounds().items():
-            task: asyncio.Task[Any] = self._worker.inside(_awaited(once), name)
-            result = await task
+            if name in RESTS_LONG and not resting:
+                continue
+            result = await self._worker.inside(_awaited(once), name)
             done += result[0] if isinstance(result, tuple) else result
             await self._worker.delivered()
         return done
