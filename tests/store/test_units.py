@@ -339,14 +339,15 @@ async def test_the_database_holds_what_the_code_should(open_with):
     """The last line, were the code to fail: each of these is refused by a constraint."""
     house = open_with()
     payment_id = (await told(house.payments.charge(caller(key="k"), charging("1")))).payment_id
-    for change in (
-        "amount_captured_minor = amount_authorized_minor + 1",
-        "amount_refunded_minor = amount_captured_minor + 1",
-        "amount_refund_pending_minor = amount_captured_minor + 1",
-        "amount_unapplied_minor = -1",
-        "status = 'PAID'",
+    for change, constraint in (
+        ("amount_captured_minor = amount_authorized_minor + 1", "captured_within_authorized_check"),
+        ("amount_refund_pending_minor = -1", "refunds_within_captured_check"),
+        ("amount_refunded_minor = amount_captured_minor + 1", "exceeding_check"),
+        ("amount_refund_pending_minor = amount_captured_minor + 1", "exceeding_check"),
+        ("amount_unapplied_minor = -1", "unapplied_check"),
+        ("status = 'PAID'", "status_check"),
     ):
-        with pytest.raises(Exception, match="check constraint"):
+        with pytest.raises(Exception, match=constraint):
             await house.query(f"UPDATE payments SET {change} WHERE payment_id = $1", payment_id)
     begun = (
         "INSERT INTO operations (merchant_id, operation_id, payment_id, kind, state, attempt, amount_minor,"

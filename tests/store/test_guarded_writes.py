@@ -1,0 +1,124 @@
+"""Every update restates what it expects to find: one that finds something else is refused, and writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from eci_payments.domain.change import Answer, Change, Complete, DisputeWrite, OperationWrite, RefundWrite
+from eci_payments.domain.dispute import Dispute, DisputeState
+from eci_payments.domain.errors import BrokenInvariant, known
+from eci_payments.domain.ids import SINGLE_SHOP
+from eci_payments.domain.operation import OperationState
+from eci_payments.domain.refund import RefundStatus
+from eci_payments.operations.commands import RefundPayment
+from eci_payments.store.units import Unit
+from support.engine import caller, charging, open_house, told
+from support.gateway import ScriptedGateway
+
+PAID = caller(key="k")
+KEY = known(PAID.claim, "a claim").name
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TABLES = ("payments", "operations", "refunds", "disputes", "idempotency_keys")
+
+
+@pytest.fixture
+async def house(service_url):
+    """One process, and in it one payment that was paid and refunded in part, with an open dispute."""
+    opened = open_house(service_url, ScriptedGateway())
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def payment_id(house):
+    charged = (await told(house.payments.charge(PAID, charging("1")))).payment_id
+    command = RefundPayment(payment_id=charged, reason="Customer asked", amount=10)
+    await told(house.payments.refund(caller("refund", "r"), command))
+    await house.lane.submit(
+        Unit(SINGLE_SHOP, lambda found: unchanged(found, disputes=(opening(found),)), payment_id=charged)
+    )
+    return charged
+
+
+def opening(found, state=DisputeState.OPEN, expected=None):
+    """A dispute of the charge, in this state."""
+    charge = found.operations[0]
+    dispute = Dispute(
+        merchant_id=charge.merchant_id,
+        gateway=charge.gateway,
+        reference="dp_1",
+        payment_id=charge.payment_id,
+        operation_id=charge.operation_id,
+        state=state,
+        amount_minor=1,
+        currency=charge.currency,
+        reason="fraudulent",
+        told_at=NOW,
+        created_at=NOW,
+        closed_at=None if state is DisputeState.OPEN else NOW,
+    )
+    return DisputeWrite(dispute, expected)
+
+
+def unchanged(found, **writes):
+    """A change that leaves the payment's own row alone."""
+    return Change(before=found.payment, payment=found.payment, **writes)
+
+
+def another_version(found):
+    later = replace(found.payment, version=found.payment.version + 2, reference="written over another's")
+    return Change(before=found.payment, payment=later)
+
+
+def another_epoch(found):
+    operation = found.operations[0]
+    written = replace(operation, inquiries=operation.inquiries + 1)
+    return unchanged(found, operations=(OperationWrite(written, operation.lease_epoch + 1),))
+
+
+def concluded_before(found):
+    operation = found.operations[0]
+    written = replace(operation, state=OperationState.DECLINED)
+    return unchanged(found, operations=(OperationWrite(written, operation.lease_epoch),))
+
+
+def another_status(found):
+    failed = replace(found.refunds[0], status=RefundStatus.FAILED)
+    return unchanged(found, refunds=(RefundWrite(failed, RefundStatus.PENDING),))
+
+
+def another_state(found):
+    return unchanged(found, disputes=(opening(found, DisputeState.LOST, DisputeState.WON),))
+
+
+def answered_before(found):
+    answer = Answer(200, b"{}", found.payment.payment_id, None)
+    return unchanged(found, keys=(Complete(KEY, answer),))
+
+
+async def rows(house):
+    return {table: sorted(map(str, await house.query(f"SELECT * FROM {table}"))) for table in TABLES}
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [another_version, another_epoch, concluded_before, another_status, another_state, answered_before],
+)
+async def test_a_write_that_finds_something_else_is_refused(house, payment_id, decide):
+    before = await rows(house)
+    with pytest.raises(BrokenInvariant):
+        await house.lane.submit(Unit(SINGLE_SHOP, decide, payment_id=payment_id))
+    assert await rows(house) == before
+
+
+async def test_a_write_that_finds_what_it_says_lands(house, payment_id):
+    closing = Unit(
+        SINGLE_SHOP,
+        lambda found: unchanged(found, disputes=(opening(found, DisputeState.WON, DisputeState.OPEN),)),
+        payment_id=payment_id,
+    )
+    await house.lane.submit(closing)
+    assert [row.state for row in await house.query("SELECT state FROM disputes")] == ["WON"]
