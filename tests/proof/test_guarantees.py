@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from proof.__main__ import PARTS
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "guarantees.md").read_text()
 COMMANDS = {"eci-payments verify"}
@@ -28,3 +30,20 @@ def test_what_shows_it_is_there():
             kind, _, rest = name.partition(" ")
             found = rest in verbs if kind == "make" else name in COMMANDS or (ROOT / name).exists()
             assert found, name
+
+
+def test_every_file_that_the_page_names_is_there():
+    named = re.findall(r"`((?:tests|tools|docs|src)/[^`]+)`", PAGE)
+    linked = [f"docs/{to}" for to in re.findall(r"\]\(([^)#:]+)", PAGE)]
+    assert len(named) > 20
+    assert [path for path in named + linked if not (ROOT / path).exists()] == []
+
+
+def test_every_part_of_the_proof_that_the_page_names_is_there():
+    named = set(re.findall(r"python -m proof ([a-z-]+)", PAGE))
+    assert named
+    assert named <= {part.name for part in PARTS}
+
+
+def test_the_list_of_documents_leads_to_the_page():
+    assert "(docs/guarantees.md)" in (ROOT / "README.md").read_text()
