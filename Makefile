@@ -14,7 +14,7 @@ TEST_ARGS ?=
 BENCH_ARGS ?=
 FLOOD_ARGS ?=
 
-.PHONY: help run test check format-check lint types contracts sizes format bench bench-quick bench-large bench-profile bench-slow-gateway chaos-kill proof restore-drill trace flood lock clean
+.PHONY: help run test check format-check lint types contracts sizes format bench bench-quick bench-large bench-profile performance bench-slow-gateway chaos-kill proof restore-drill trace flood lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-large: $(VENV)/.stamp-dev ## Measure charges and reads with 10 million pay
 
 bench-profile: $(VENV)/.stamp-dev ## Show where the microseconds of a charge go (BENCH_ARGS)
 	@PYTHONPATH=tools $(BIN)/python -m bench.profile $(BENCH_ARGS)
+
+performance: $(VENV)/.stamp-dev ## Write the tables and plots of docs/performance.md anew from the numbers beside it
+	@PYTHONPATH=tools $(BIN)/python -m bench.document
 
 bench-slow-gateway: $(VENV)/.stamp-dev ## Measure what one gateway keeps of its charges/s while another takes 5 s (BENCH_ARGS)
 	@PYTHONPATH=tools $(BIN)/python -m bench.slow_gateway $(BENCH_ARGS)

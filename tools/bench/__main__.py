@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bench import deliveries, load, memory
 from bench.contenders import CONTENDERS, in_rounds, open_shop
 from bench.figures import FIGURES, Figure, Group, Verdict
-from bench.report import Report
+from bench.report import Report, asked_as
 from bench.stack import stack
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def _say(line: str) -> None:
 
 
 def _setting(asked: argparse.Namespace) -> dict[str, Any]:
-    return {name: str(value) for name, value in vars(asked).items() if name not in {"folder", "json", "only"}}
+    said = {name: str(value) for name, value in vars(asked).items() if name not in {"folder", "json", "only"}}
+    return said | asked_as("make bench", sys.argv[1:])
 
 
 def _arguments() -> argparse.Namespace:

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 PEERS = ("order", "inventory", "notification")
 DRAIN_TIMEOUT_S = 300.0
-STEPS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+STEPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Shares of the rate at which a backlog is told, tried in turn: with charges coming in beside it, it cannot be more."""
-STEP_S = 5
+STEP_S = 4
+TRIES = 2
+"""A rate is given up when it was too high twice: one run may have met somebody else's work on the machine."""
 SETTLED_S = 1.0
 """A rate is sustained when what its last charges committed is told as soon as this, at the 99th of a hundred."""
 CHARGES_AT_ONCE = 32
@@ -126,14 +128,19 @@ def _sustained(
     with told.running.worker():
         best = STEPS[0]
         for step in STEPS:
-            run = _paced(told, charges_told * step, STEP_S, f"step-{step:.1f}".replace(".", "-"))
-            tried.append(run)
-            said(
-                f"{run['asked_per_second']:6.0f} charges/s: p99 of the last second {run['last_p99_ms']:.0f} ms"
-            )
-            if run["last_p99_ms"] > SETTLED_S * 1000:
+            for attempt in range(TRIES):
+                run = _paced(
+                    told, charges_told * step, STEP_S, f"step-{step:.1f}-{attempt}".replace(".", "-")
+                )
+                tried.append(run)
+                said(
+                    f"{run['asked_per_second']:6.0f} charges/s: last second's p99 {run['last_p99_ms']:.0f} ms"
+                )
+                if run["last_p99_ms"] <= SETTLED_S * 1000:
+                    best = step
+                    break
+            if best != step:
                 break
-            best = step
         for number in range(asked.rounds):
             run = _paced(told, charges_told * best, asked.seconds, f"sustained-{number}")
             rounds["worker-sustained"].append(run)

@@ -25,7 +25,7 @@ import asyncpg
 from bench import copying, load
 from bench.figures import FIGURES, Group
 from bench.large_books import wrong_in
-from bench.report import Report
+from bench.report import Report, asked_as
 from bench.rows import Row, charged, written
 from bench.runs import Run, measured
 from bench.stack import Stack, migrated, serving, without_settings
@@ -255,6 +255,7 @@ def _measured(places: dict[str, Place], asked: argparse.Namespace) -> tuple[Repo
     setting = {
         name: str(value) for name, value in vars(asked).items() if name not in {"folder", "keep", "json"}
     }
+    setting |= asked_as("make bench-large", sys.argv[1:])
     figures = [figure for figure in FIGURES if figure.group is Group.LARGE]
     return Report(figures, rounds, setting, notes), wrong
 

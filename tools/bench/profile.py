@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import load
+from bench.report import asked_as
 from bench.runs import spending
 from bench.stack import stack
 from bench.work import Charges
@@ -37,6 +38,13 @@ STATEMENT = re.compile(
     r"(?=^\d{4}-\d\d-\d\d |\Z)",
     re.DOTALL | re.MULTILINE,
 )
+
+
+COUNTERS = """
+SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS log, xact_commit AS commits
+FROM pg_stat_database WHERE datname = current_database()
+"""
+"""A connection tells its commits within a second, so a few belong to the runs on either side."""
 
 
 def main() -> int:
@@ -69,17 +77,25 @@ def _profiled(running: Stack, asked: argparse.Namespace) -> tuple[dict[str, Any]
 
     warm = charges("warm")
     running.analyze()
+    before = running.ask(COUNTERS)[0]
     with spending(running) as spent:
         plain = charges("plain")
-    each_us = {name: cores * spent.seconds / plain.right * 1e6 for name, cores in spent.cores.items()}
+    after = running.ask(COUNTERS)[0]
+    each_us = {
+        name: spent.cores[name] * spent.seconds / plain.right * 1e6
+        for name in ("serve_cores", "postgres_cores")
+    }
     each_us["generator_cores"] = plain.cpu_s / plain.right * 1e6
     stacks, watched = _watched(running, asked.seconds, charges)
     statements, noted = _noted(running, charges)
     return {
-        "setting": {"seconds": asked.seconds, "connections": asked.connections, "processes": 1},
+        "setting": {"seconds": asked.seconds, "connections": asked.connections, "processes": 1}
+        | asked_as("make bench-profile", sys.argv[1:]),
         "charges_per_second": round(plain.per_second, 1),
         "charges_per_second_watched": round(watched.per_second, 1),
         "cpu_us_per_charge": {name.removesuffix("_cores"): round(us) for name, us in each_us.items()},
+        "wal_bytes_per_charge": round((after["log"] - before["log"]) / plain.right),
+        "commits_per_charge": round((after["commits"] - before["commits"]) / plain.right, 3),
         **by_place(stacks, each_us["serve_cores"]),
         "statements": by_statement(statements, noted.right),
     }, [*warm.wrong, *plain.wrong, *watched.wrong, *noted.wrong]

@@ -6,6 +6,7 @@ import os
 import platform
 import statistics
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bench.figures import FIGURES, Result, judge
@@ -51,6 +52,22 @@ def read(kept: Mapping[str, Any]) -> Report:
     """The report that wrote this JSON, judged anew. A figure that is no longer asked for is left out."""
     figures = [figure for figure in FIGURES if figure.name in kept["figures"]]
     return Report(figures, kept["rounds"], kept["setting"], kept["notes"])
+
+
+NOT_SAID = ("--json", "--folder", "--keep")
+"""Where files lie is the machine's affair."""
+
+
+def asked_as(verb: str, arguments: Sequence[str]) -> dict[str, str]:
+    """The command that measured it, and the day."""
+    said: list[str] = []
+    skipped = False
+    for argument in arguments:
+        if not skipped and argument not in NOT_SAID:
+            said.append(argument)
+        skipped = argument in NOT_SAID
+    command = f'{verb} BENCH_ARGS="{" ".join(said)}"' if said else verb
+    return {"command": command, "measured_on": f"{datetime.now(UTC):%Y-%m-%d}"}
 
 
 def machine() -> dict[str, Any]:
@@ -107,16 +124,22 @@ def _row(result: Result) -> list[str]:
     return [f"{number}{spread}", f"    {figure.title}{f' [{result.over}]' if len(figure.over) > 1 else ''}"]
 
 
-CORES = {"serve_cores": "serve", "postgres_cores": "PostgreSQL", "generator_cores": "load generator"}
+CORES = {
+    "serve_cores": "serve",
+    "postgres_cores": "PostgreSQL",
+    "generator_cores": "load generator",
+    "machine_cores": "others",
+}
 
 
 def said_of_processes(rounds: Mapping[str, Sequence[Run]]) -> list[str]:
     """Whose processors' time the charges took with one API process and with two."""
     lines = []
     for name in ("charges-64-one-process", "charges-64"):
-        runs = [run for run in rounds.get(name, ()) if "serve_cores" in run]
+        runs = [run for run in rounds.get(name, ()) if "machine_cores" in run]
         if runs:
             used = {key: statistics.median(run[key] for run in runs) for key in CORES}
+            used["machine_cores"] -= sum(value for key, value in used.items() if key != "machine_cores")
             shares = ", ".join(f"{CORES[key]} {cores:.2f}" for key, cores in used.items())
-            lines.append(f"{name}: of {os.cpu_count()} cores {shares} (together {sum(used.values()):.2f})")
+            lines.append(f"{name}: of {os.cpu_count()} cores {shares}")
     return ["", *lines] if lines else []

@@ -41,16 +41,23 @@ class Spent:
 def spending(running: Stack) -> Iterator[Spent]:
     """Watch the `serve` processes and PostgreSQL's. A connection that ends meanwhile takes its time with it."""
     spent, begun = Spent(), time.monotonic()
-    before = _cpu_s(running)
+    before, busy_s = _cpu_s(running), _busy_s()
     try:
         yield spent
     finally:
         spent.seconds = time.monotonic() - begun
         after = _cpu_s(running)
+        machine_s = _busy_s() - busy_s
         spent.cores = {
             name: sum(seconds - before[name].get(pid, 0.0) for pid, seconds in now.items()) / spent.seconds
             for name, now in after.items()
-        }
+        } | {"machine_cores": machine_s / spent.seconds}
+
+
+def _busy_s() -> float:
+    """What every process of the machine has used: who else was at work shows in the difference."""
+    used = psutil.cpu_times()
+    return float(sum(used) - used.idle - getattr(used, "iowait", 0.0) - getattr(used, "guest", 0.0))
 
 
 def _cpu_s(running: Stack) -> dict[str, dict[int, float]]:
