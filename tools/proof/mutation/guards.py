@@ -24,6 +24,7 @@ _RACES = "tests/operations/test_races.py"
 _REFUSALS = "tests/operations/test_refusals.py"
 _INGEST = "tests/operations/test_ingest.py"
 _UNITS = "tests/store/test_units.py"
+_WRITES = "tests/store/test_guarded_writes.py"
 _CLAIMS = "tests/delivery/test_claims.py"
 _FAN_OUT = "tests/delivery/test_fan_out.py"
 _HOOKS = "tests/gateways/test_hooks.py"
@@ -116,6 +117,27 @@ ONE_EFFECT = (
         "if False:",
         (_REFUSALS,),
     ),
+    Guard(
+        "the answer is stored with its key in the commit that concludes",
+        "store/apply.py",
+        "            if isinstance(key, Complete)\n",
+        "            if False\n",
+        ("tests/api/test_idempotency.py",),
+    ),
+    Guard(
+        "the database: a key is answered once",
+        "store/apply.py",
+        """        " AND t.response_status IS NULL"\n""",
+        "",
+        (_WRITES,),
+    ),
+    Guard(
+        "a webhook that was taken in is not taken in again",
+        "store/inbox.py",
+        "ON CONFLICT (merchant_id, account, event_id) DO NOTHING RETURNING inbox_id",
+        "ON CONFLICT (merchant_id, account, event_id) DO UPDATE SET attempts = 0 RETURNING inbox_id",
+        (_INGEST, "tests/api/test_webhooks_in.py"),
+    ),
 )
 
 FENCES = (
@@ -138,28 +160,28 @@ FENCES = (
         "store/apply.py",
         '        " AND t.lease_epoch = r.expected_epoch"\n',
         "",
-        (_RACES, _UNITS),
+        (_WRITES,),
     ),
     Guard(
         "the database: what is concluded stays so",
         "store/apply.py",
         """        " AND (t.state = r.state OR t.state NOT IN ('APPROVED', 'DECLINED', 'CANCELLED', 'NOT_SENT'))"\n""",
         "",
-        (_UNITS,),
+        (_WRITES,),
     ),
     Guard(
         "the database: a payment is written over the version that was read",
         "store/apply.py",
         '"t.version = r.version - 1"',
         '"true"',
-        (_UNITS, _RACES),
+        (_WRITES,),
     ),
     Guard(
         "the database: a refund is written over the status that was read",
         "store/apply.py",
         '"t.status = r.expected_status"',
         '"true"',
-        (_UNITS,),
+        (_WRITES,),
     ),
     Guard(
         "a claim that somebody else has taken since is not used",
@@ -182,6 +204,34 @@ FENCES = (
         "  AND d.state = 'PENDING'",
         (_CLAIMS,),
     ),
+    Guard(
+        "what somebody works on is not claimed",
+        "store/leases.py",
+        "SET lease_epoch = t.lease_epoch + 1, due_at = now() + make_interval(secs => $2)",
+        "SET lease_epoch = t.lease_epoch + 1, due_at = now() + 0 * make_interval(secs => $2)",
+        (_RACES, _VERIFY),
+    ),
+    Guard(
+        "a delivery that somebody sends is not claimed",
+        "store/delivery_claims.py",
+        "    due_at = CASE WHEN j.stale IS NULL THEN j.lease_end END,",
+        "    due_at = CASE WHEN j.stale IS NULL THEN now() END,",
+        (_CLAIMS,),
+    ),
+    Guard(
+        "a webhook is settled by who has claimed it",
+        "store/inbox.py",
+        "WHERE merchant_id = $1 AND inbox_id = $2 AND lease_epoch = $3 AND state = 'PENDING' RETURNING inbox_id",
+        "WHERE merchant_id = $1 AND inbox_id = $2 AND $3::bigint > 0 AND state = 'PENDING' RETURNING inbox_id",
+        (_INGEST,),
+    ),
+    Guard(
+        "the database: a dispute is written over the state that was read",
+        "store/apply.py",
+        '" AND t.payment_id = r.payment_id AND t.state = r.expected"',
+        '" AND t.payment_id = r.payment_id"',
+        (_UNITS,),
+    ),
 )
 
 NEVER_GUESSED = (
@@ -190,7 +240,7 @@ NEVER_GUESSED = (
         "operations/steps.py",
         "if self.sent_for_s < can.never_seen_after_s:",
         "if False:",
-        (_VERIFY, "tests/operations/test_late.py"),
+        (_WRITES,),
     ),
     Guard(
         "nothing is sent again beyond the gateway's memory of our key",
@@ -255,6 +305,13 @@ NEVER_GUESSED = (
         "return outcome",
         (_VERIFY, _RACES, "tests/operations/test_failover.py"),
     ),
+    Guard(
+        "an operator ends an unknown outcome after a fresh inquiry only",
+        "operations/status.py",
+        "return asked is not None and (now - asked).total_seconds() <= rules.inquiry_max_age_s",
+        "return asked is not None",
+        ("tests/operations/test_status.py",),
+    ),
 )
 
 LIMITS = (
@@ -292,6 +349,34 @@ LIMITS = (
         "            if unit.screen is not None:\n",
         "            if False:\n",
         ("tests/operations/test_limits.py",),
+    ),
+    Guard(
+        "the database: refunds within captured",
+        "store/migrations/versions/0006_disputes.py",
+        "ADD CONSTRAINT payments_refunds_within_captured_check CHECK (\n",
+        "ADD CONSTRAINT payments_refunds_within_captured_check CHECK (true OR\n",
+        (_UNITS,),
+    ),
+    Guard(
+        "the database: what exceeds was moved by somebody else",
+        "store/migrations/versions/0006_disputes.py",
+        "ADD CONSTRAINT payments_exceeding_check CHECK (\n",
+        "ADD CONSTRAINT payments_exceeding_check CHECK (true OR\n",
+        (_UNITS,),
+    ),
+    Guard(
+        "a large refund waits for a second person",
+        "operations/refund.py",
+        "if _needs_approval(found, refund, limits):",
+        "if False:",
+        ("tests/operations/test_approvals.py",),
+    ),
+    Guard(
+        "a body has a limit, whatever its headers say",
+        "api/bodies.py",
+        "    if len(body) > most:\n        raise _too_large(most)\n    return body",
+        "    return body",
+        ("tests/api/test_bad_input.py", "tests/api/test_over_the_wire.py"),
     ),
 )
 
@@ -359,6 +444,27 @@ ONE_COMMIT = (
         "if True:",
         ("tests/security/test_tampering.py",),
     ),
+    Guard(
+        "a removed seal is found",
+        "store/checks/seals.py",
+        "if row.position != position + 1:",
+        "if False:",
+        ("tests/security/test_tampering.py", "tests/store/test_seals.py"),
+    ),
+    Guard(
+        "a removed audit entry is found",
+        "store/checks/seals.py",
+        '        return "was removed after it was sealed"',
+        "        return None",
+        ("tests/security/test_tampering.py", "tests/store/test_seals.py"),
+    ),
+    Guard(
+        "a role that could rewrite history is refused",
+        "cli/opening.py",
+        "    if refuse:\n",
+        "    if False:\n",
+        ("tests/cli/test_commands.py",),
+    ),
 )
 
 DOORS = (
@@ -424,6 +530,34 @@ DOORS = (
         'extra="forbid"',
         'extra="ignore"',
         ("tests/api/test_bad_input.py",),
+    ),
+    Guard(
+        "a read token is ours",
+        "api/read_tokens.py",
+        "return token if any(signatures) and self.left_s(token) > 0 else None",
+        "return token if self.left_s(token) > 0 else None",
+        ("tests/security/test_read_tokens.py",),
+    ),
+    Guard(
+        "a read token ends",
+        "api/read_tokens.py",
+        "return token if any(signatures) and self.left_s(token) > 0 else None",
+        "return token if any(signatures) else None",
+        ("tests/security/test_read_tokens.py",),
+    ),
+    Guard(
+        "customers go back to listed addresses only",
+        "api/schemas/return_url.py",
+        "if origin(value) not in rules.return_origins:",
+        "if False:",
+        ("tests/api/test_bad_input.py", "tests/api/test_charge.py"),
+    ),
+    Guard(
+        "no card number in a log",
+        "observability/masking.py",
+        "    if _HARMLESS.fullmatch(text):\n",
+        "    if True:\n",
+        ("tests/observability/test_masking.py",),
     ),
 )
 
