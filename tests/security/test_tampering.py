@@ -141,6 +141,20 @@ async def test_a_moved_row_is_named(superuser, chain):
     assert findings[0].where == place(chain, known[1], 2)
 
 
+@pytest.mark.parametrize(("removed", "name"), [(1, ""), (2, " to 4")])
+async def test_removed_seals_are_named(superuser, chain, removed, name):
+    known = await ids(superuser, chain)
+    gone = f"DELETE FROM {chain.seals} WHERE position BETWEEN 3 AND $1"
+    await harm(superuser, (gone, 2 + removed))
+    findings = (await verify_audit(superuser)).findings
+    assert (findings[0].where, findings[0].what) == (
+        f"{seal_name(chain, 3)}{name}",
+        f"was removed; {chain.noun} {known[2 + removed]} is sealed next",
+    )
+    left = [found.where for found in findings if "its seal was removed" in found.what]
+    assert left == [f"{chain.noun} {row_id}" for row_id in known[2 : 2 + removed]]
+
+
 async def test_two_seals_that_changed_places_are_named(superuser, chain):
     known, key = await ids(superuser, chain), chain.rows.key
     move = f"UPDATE {chain.seals} SET {key} = $2 WHERE {key} = $1"

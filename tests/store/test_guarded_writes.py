@@ -11,9 +11,11 @@ from eci_payments.domain.change import Answer, Change, Complete, DisputeWrite, O
 from eci_payments.domain.dispute import Dispute, DisputeState
 from eci_payments.domain.errors import BrokenInvariant, known
 from eci_payments.domain.ids import SINGLE_SHOP
+from eci_payments.domain.inbox import InboxState, InboxWrite
 from eci_payments.domain.operation import OperationState
 from eci_payments.domain.refund import RefundStatus
 from eci_payments.operations.commands import RefundPayment
+from eci_payments.store.inbox import Incoming, claim_inbox, settle_inbox, take_in
 from eci_payments.store.units import Unit
 from support.engine import caller, charging, open_house, told
 from support.gateway import ScriptedGateway
@@ -122,3 +124,65 @@ async def test_a_write_that_finds_what_it_says_lands(house, payment_id):
     )
     await house.lane.submit(closing)
     assert [row.state for row in await house.query("SELECT state FROM disputes")] == ["WON"]
+
+
+def incoming():
+    return Incoming(
+        merchant_id=SINGLE_SHOP,
+        account="simulator",
+        event_id="evt_1",
+        event_type="charge.approved",
+        occurred_at=NOW,
+        told={},
+        payload={},
+    )
+
+
+async def claimed_twice(house):
+    """An event whose first claim has ended and that somebody else has claimed since: both claims."""
+    async with house.database.write() as session:
+        assert await take_in(session, incoming())
+    claims = []
+    for _ in range(2):
+        async with house.database.write() as session:
+            claims += await claim_inbox(session, limit=1, lease_s=0)
+    return claims
+
+
+def applied(claim):
+    return InboxWrite(
+        inbox_id=claim.inbox_id, expected_epoch=claim.lease_epoch, state=InboxState.APPLIED, why="done"
+    )
+
+
+async def inbox_states(house):
+    return [row.state for row in await house.query("SELECT state FROM gateway_inbox")]
+
+
+async def test_an_event_is_taken_in_once(house):
+    async with house.database.write() as session:
+        assert [await take_in(session, incoming()) for _ in range(2)] == [True, False]
+
+
+async def test_an_event_is_settled_by_who_claimed_it_last(house):
+    first, last = await claimed_twice(house)
+    async with house.database.write() as session:
+        assert not await settle_inbox(session, SINGLE_SHOP, applied(first))
+    assert await inbox_states(house) == ["PENDING"]
+    async with house.database.write() as session:
+        assert await settle_inbox(session, SINGLE_SHOP, applied(last))
+    assert await inbox_states(house) == ["APPLIED"]
+
+
+async def test_a_change_settles_the_event_of_who_claimed_it_last(house, payment_id):
+    async def settle(claim):
+        def decide(found):
+            return unchanged(found, inbox=(applied(claim),))
+
+        await house.lane.submit(Unit(SINGLE_SHOP, decide, payment_id=payment_id))
+
+    first, last = await claimed_twice(house)
+    await settle(first)
+    assert await inbox_states(house) == ["PENDING"]
+    await settle(last)
+    assert await inbox_states(house) == ["APPLIED"]

@@ -223,7 +223,14 @@ FENCES = (
         "store/inbox.py",
         "WHERE merchant_id = $1 AND inbox_id = $2 AND lease_epoch = $3 AND state = 'PENDING' RETURNING inbox_id",
         "WHERE merchant_id = $1 AND inbox_id = $2 AND $3::bigint > 0 AND state = 'PENDING' RETURNING inbox_id",
-        (_INGEST,),
+        (_WRITES,),
+    ),
+    Guard(
+        "a webhook is settled with its change by who has claimed it",
+        "store/apply.py",
+        " AND t.inbox_id = r.inbox_id AND t.lease_epoch = r.expected_epoch",
+        " AND t.inbox_id = r.inbox_id",
+        (_WRITES,),
     ),
     Guard(
         "the database: a dispute is written over the state that was read",
