@@ -30,7 +30,6 @@ _FAN_OUT = "tests/delivery/test_fan_out.py"
 _HOOKS = "tests/gateways/test_hooks.py"
 _VERIFY = "tests/operations/test_outcomes.py"
 _GRANTS = "tests/store/test_grants.py"
-_LAWS = "tests/operations/test_laws.py"
 
 ONE_EFFECT = (
     Guard(
@@ -296,7 +295,7 @@ NEVER_GUESSED = (
         "operations/conclude.py",
         "if outcome.amount_minor != operation.amount_minor:",
         "if False:",
-        (_VERIFY, _REFUSALS, _LAWS),
+        (_VERIFY, _REFUSALS),
     ),
     Guard(
         "a webhook of another amount or currency is not believed",
