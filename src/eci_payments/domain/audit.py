@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.ids import AuditId, MerchantId, OperationId, PaymentId
+from eci_payments.domain.quick import quick
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +25,7 @@ class TransactionType(StrEnum):
     SETTLEMENT = "SETTLEMENT"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """One row of ``transactions``. ``version`` is the payment's after the change that wrote it.

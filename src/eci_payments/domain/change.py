@@ -13,6 +13,7 @@ from eci_payments.domain.keys import KeyName
 from eci_payments.domain.ledger import Posting
 from eci_payments.domain.operation import Operation
 from eci_payments.domain.payment import Payment
+from eci_payments.domain.quick import quick
 from eci_payments.domain.refund import Refund, RefundStatus
 from eci_payments.domain.screening import Use
 
@@ -88,6 +89,7 @@ class LedgerEntry:
     posting: Posting
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """All that one decision writes.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from eci_payments.domain.ids import EventId, MerchantId, PaymentId, shown_id
 from eci_payments.domain.money import currency, major_units
 from eci_payments.domain.payment import Payment, PaymentStatus
+from eci_payments.domain.quick import quick
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,6 +53,7 @@ ENTERED: dict[PaymentStatus, EventType] = {
 """The event that tells of a payment entering a state."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One row of ``events``; ``sequence`` counts from 1 per payment, without gaps."""

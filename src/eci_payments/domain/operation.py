@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from eci_payments.domain.errors import BrokenInvariant
 from eci_payments.domain.ids import GatewayKey, MerchantId, OperationId, PaymentId, RefundId
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.domain.quick import quick
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,6 +58,7 @@ MOVES_MONEY = TAKES_MONEY | {OperationKind.CAPTURE, OperationKind.REFUND, Operat
 """Kinds in which the gateway must say the same amount as we do. What is given up moves none."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One logical operation with one effect at the gateway, named there by ``gateway_key``.

@@ -10,6 +10,7 @@ from typing import Any
 from eci_payments.domain.errors import BrokenInvariant, ensure
 from eci_payments.domain.ids import MerchantId, OperationId, OrderId, PaymentId, TransactionId, UserId
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.domain.quick import quick
 
 
 class PaymentStatus(StrEnum):
@@ -78,6 +79,7 @@ class NextAction:
     expires_at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
     """One order's payment, over all its attempts. Amounts are integers of minor units of ``currency``.

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.ids import MerchantId, OperationId, PaymentId, RefundId
+from eci_payments.domain.quick import quick
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,6 +41,7 @@ REJECTED, EXPIRED = "approval_rejected", "approval_expired"
 _ENDED_AS = {REJECTED: ApprovalStatus.REJECTED, EXPIRED: ApprovalStatus.EXPIRED}
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
     """One refund of a payment. ``operation_id`` is None for money that is paid out by hand (COD, outside).

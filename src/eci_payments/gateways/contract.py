@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from eci_payments.domain.ids import GatewayKey, MerchantId, TransactionId
 from eci_payments.domain.methods import Instrument, PaymentMethod
+from eci_payments.domain.quick import quick
 
 
 class CallKind(StrEnum):
@@ -27,6 +28,7 @@ class CallKind(StrEnum):
     CANCEL_ACTION = "cancel_action"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class GatewayCall:
     """One operation, as a gateway needs to know it.

@@ -9,8 +9,10 @@ from eci_payments.domain.ids import MerchantId, OrderId, PaymentId, RefundId, Us
 from eci_payments.domain.keys import KeyClaim
 from eci_payments.domain.methods import Instrument, PaymentMethod
 from eci_payments.domain.payment import PaymentStatus
+from eci_payments.domain.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who asks, from where, within which trace, and with which idempotency key."""
@@ -25,6 +27,7 @@ class Caller:
     """Why, in the caller's words, where an operator has to say so."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
     """Take an order's money, or with ``capture`` false only reserve it. ``amount_minor`` in minor units."""

@@ -37,8 +37,11 @@ _OPERATION_FIXED = (
 )  # fmt: skip
 _REFUND_FIXED = (
     "payment_id", "amount_minor", "currency", "reason", "created_at", "requested_by", "approval_expires_at",
-    "key_scope", "key", "expected_status", "made_elsewhere", "gateway_reference",
+    "key_scope", "key", "made_elsewhere", "gateway_reference",
 )  # fmt: skip
+
+
+_PAYMENT_WRITES: Recordset[Payment] = PAYMENTS.without(_PAYMENT_FIXED)
 
 
 def _of_operation(column: Field[Operation]) -> Callable[[OperationWrite], Any]:
@@ -48,7 +51,7 @@ def _of_operation(column: Field[Operation]) -> Callable[[OperationWrite], Any]:
 _OPERATION_WRITES: Recordset[OperationWrite] = Recordset(
     "operations",
     (
-        *(Field(f.name, f.type, _of_operation(f)) for f in OPERATIONS.fields),
+        *(Field(f.name, f.type, _of_operation(f)) for f in OPERATIONS.without(_OPERATION_FIXED).fields),
         Field("expected_epoch", "bigint", lambda w: w.expected_epoch),
     ),
 )
@@ -61,7 +64,7 @@ def _of_refund(column: Field[Refund]) -> Callable[[RefundWrite], Any]:
 _REFUND_WRITES: Recordset[RefundWrite] = Recordset(
     "refunds",
     (
-        *(Field(f.name, f.type, _of_refund(f)) for f in REFUNDS.fields),
+        *(Field(f.name, f.type, _of_refund(f)) for f in REFUNDS.without(_REFUND_FIXED).fields),
         Field("expected_status", "text", lambda w: w.expected),
     ),
 )
@@ -136,15 +139,10 @@ class _Part:
 
 
 def _operation_update(first: int) -> str:
-    columns = ", ".join(f.name for f in _OPERATION_WRITES.fields)
-    arrays = ", ".join(f"${first + i}::{f.array_type}" for i, f in enumerate(_OPERATION_WRITES.fields))
-    changes = ", ".join(
-        f"{f.name} = {f.landed}"
-        for f in OPERATIONS.fields
-        if f.name not in {"merchant_id", "operation_id", *_OPERATION_FIXED}
-    )
+    unwritten = {"merchant_id", "operation_id", "expected_epoch"}
+    changes = ", ".join(f"{f.name} = {f.landed}" for f in _OPERATION_WRITES.fields if f.name not in unwritten)
     return (
-        f"UPDATE operations AS t SET {changes} FROM unnest({arrays}) AS r ({columns})"
+        f"UPDATE operations AS t SET {changes} FROM {_OPERATION_WRITES.source(first)}"
         " WHERE t.merchant_id = r.merchant_id AND t.operation_id = r.operation_id"
         " AND t.lease_epoch = r.expected_epoch"
         " AND (t.state = r.state OR t.state NOT IN ('APPROVED', 'DECLINED', 'CANCELLED', 'NOT_SENT'))"
@@ -200,10 +198,10 @@ def _hold_keys(first: int) -> str:
 _PARTS: tuple[_Part, ...] = (
     _Part(
         "payments",
-        PAYMENTS,
+        _PAYMENT_WRITES,
         lambda changes: [c.payment for c in changes if c.before and c.before.version != c.payment.version],
-        lambda first: PAYMENTS.update(
-            first, ("merchant_id", "payment_id"), "t.version = r.version - 1", _PAYMENT_FIXED
+        lambda first: _PAYMENT_WRITES.update(
+            first, ("merchant_id", "payment_id"), "t.version = r.version - 1"
         ),
         guarded=True,
     ),
@@ -231,7 +229,7 @@ _PARTS: tuple[_Part, ...] = (
         _REFUND_WRITES,
         lambda changes: [w for c in changes for w in c.refunds if w.expected is not None],
         lambda first: _REFUND_WRITES.update(
-            first, ("merchant_id", "refund_id"), "t.status = r.expected_status", _REFUND_FIXED
+            first, ("merchant_id", "refund_id"), "t.status = r.expected_status", ("expected_status",)
         ),
         guarded=True,
     ),

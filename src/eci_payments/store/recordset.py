@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 R = TypeVar("R")
 
@@ -44,6 +44,10 @@ class Recordset(Generic[R]):
     def columns(self) -> str:
         """The column list, for INSERT and SELECT alike."""
         return ", ".join(field.name for field in self.fields)
+
+    def without(self, names: Collection[str]) -> Recordset[R]:
+        """The same rows without these columns."""
+        return Recordset(self.table, tuple(f for f in self.fields if f.name not in names))
 
     def values(self, rows: Sequence[R]) -> list[list[Any]]:
         """One list per column, in the order of `fields`."""

@@ -23,6 +23,7 @@ from eci_payments.domain.errors import BrokenInvariant, Refusal, RefusalCode
 from eci_payments.domain.ids import MerchantId, OperationId, OrderId, PaymentId
 from eci_payments.domain.keys import KeyClaim, KeyName, KeyRecord
 from eci_payments.domain.operation import OPEN
+from eci_payments.domain.quick import quick
 from eci_payments.store import restore_gate, rows
 from eci_payments.store.apply import apply, delete_keys, insert_payments
 from eci_payments.store.screening import Screened, Screening, load_screening
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from eci_payments.store.ids import Ids
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a decision is given: the payment under lock with all that belongs to it, and the database's time."""
@@ -61,6 +63,7 @@ Decide = Callable[[Found], Change]
 """Pure; raises Refusal to change nothing."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One piece of work. Its target is an order (which may have no payment yet) or a payment.
