@@ -47,6 +47,13 @@ def test_numbers_are_read_exactly(number):
     assert decoded(text.encode()) == number
 
 
+@pytest.mark.parametrize("text", ["42.0", "42.000", "4.2e1", "420e-1"])
+def test_a_whole_number_is_an_integer_however_it_is_written(text):
+    """As JSON Schema has it, so that the document and the service mean the same integers."""
+    found = decoded(text.encode())
+    assert (type(found), found) == (int, 42)
+
+
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b'"' + b"\\u" * 3)
 @example(b"[" * 65536)

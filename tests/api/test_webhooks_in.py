@@ -160,3 +160,20 @@ async def test_no_key_is_needed_and_there_is_a_limit(service_url):
         assert (await api.get("/v1/payments")).status_code == 401
     await access.close()
     await database.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reference": "ch\x00_1"},
+        {"order_id": "\x00"},
+        {"amount_minor": 10**30},
+        {"merchant_id": 2**63},
+        {"merchant_id": 10**30},
+        {"key": "k\x00"},
+    ],
+)
+async def test_what_a_database_cannot_hold_is_no_server_error(hooked, changes):
+    body = body_of(**changes)
+    answer = await send(hooked, body, signed(body))
+    assert answer.status_code < 500, answer.text

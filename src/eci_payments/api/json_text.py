@@ -17,6 +17,8 @@ MAX_DEPTH = 16
 """Our deepest body has three levels; anything near this is meant to hurt a parser."""
 _MAX_DIGITS = 40
 """No integer of ours has more than 16 digits. Longer ones become a Decimal, which every rule refuses as too large."""
+_WHOLE_DIGITS = 20
+"""A whole number written with a point or an exponent is read as an integer up to so many digits."""
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -78,11 +80,14 @@ def _integer(digits: str) -> int | Decimal:
     return int(digits) if len(digits) <= _MAX_DIGITS else Decimal(digits)
 
 
-def _fraction(digits: str) -> Decimal:
+def _fraction(digits: str) -> int | Decimal:
+    """1.0 is the integer 1, as JSON Schema has it."""
     try:
-        return Decimal(digits)
+        found = Decimal(digits)
     except InvalidOperation:  # an exponent of more digits than there are
         return Decimal("Infinity")
+    whole = found.is_finite() and found.adjusted() < _WHOLE_DIGITS and found == found.to_integral_value()
+    return int(found) if whole else found
 
 
 def _constant(name: str) -> NoReturn:

@@ -8,9 +8,8 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from eci_payments.gateways.hooks import MAX_EVENT_ID, BadWebhook
+from eci_payments.gateways.objects import json_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,11 +46,8 @@ def hex_hmac(secret: str, signed: bytes) -> bytes:
 
 def decoded(body: bytes) -> dict[str, Any]:
     """The JSON object of a body that was verified. Raises BadWebhook."""
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    found = json_object(body)
+    if found is None:
         raise BadWebhook("not an event")
     return found
 

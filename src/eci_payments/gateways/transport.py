@@ -16,6 +16,7 @@ import msgspec
 
 from eci_payments.gateways.contract import NotSent, Unknown
 from eci_payments.gateways.guard import MOST_CALLS
+from eci_payments.gateways.objects import json_object
 from eci_payments.observability.spans import client_call
 
 if TYPE_CHECKING:
@@ -129,10 +130,7 @@ def _reply(status: int, content: bytes | None) -> Reply | Unknown:
         return Unknown(f"status {status} with more than {MAX_ANSWER_BYTES} bytes")
     if status in REDIRECTS:
         return Unknown(f"status {status}: it points elsewhere, where nobody is asked")
-    try:
-        body = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
+    body = json_object(content)
+    if body is None:
         return Unknown(f"status {status} without a JSON object")
     return Reply(status, body)

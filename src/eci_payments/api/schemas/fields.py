@@ -83,10 +83,13 @@ _ID_SCHEMA = {
     "description": "A positive integer below 2^53, or 1 to 64 characters of A-Z a-z 0-9 . _ - that start and end"
     ' with a letter or digit. 42 and "42" are the same id.',
 }
-_AMOUNTS = [
+_AMOUNTS: list[dict[str, object]] = [
     {"type": "number", "minimum": 0.0001},
     {"type": "string", "pattern": r"^(?=[0-9.]*[1-9])[0-9]{1,20}(?:\.[0-9]{1,20})?$"},
 ]
+_NUMBER, _STRING = _AMOUNTS
+_LARGEST_PART = MAX_SAFE_INTEGER // 10**4
+"""In major units, below which an amount of any currency fits into its minor units."""
 _AMOUNT_MEANING = (
     "In major units, exact: a JSON number or a decimal string, with at most the currency's ISO 4217 digits."
 )
@@ -114,7 +117,7 @@ PartAmount = Annotated[
     PlainValidator(_amount),
     WithJsonSchema(
         {
-            "anyOf": [*_AMOUNTS, {"type": "null"}],
+            "anyOf": [_NUMBER | {"maximum": _LARGEST_PART}, _STRING, {"type": "null"}],
             "description": f"{_AMOUNT_MEANING} Absent: all that is left.",
         }
     ),
@@ -140,5 +143,14 @@ MetadataKey = Annotated[
 MetadataValue = Annotated[str, StringConstraints(max_length=500), AfterValidator(free_text), _PRINTED]
 Metadata = Annotated[
     dict[MetadataKey, MetadataValue],
-    Field(max_length=20, description="At most 20 pairs: keys of 1 to 64 characters, values of at most 500."),
+    Field(max_length=20),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"minLength": 1, "maxLength": 64, "pattern": NO_CONTROLS},
+            "additionalProperties": {"type": "string", "maxLength": 500, "pattern": NO_CONTROLS},
+            "maxProperties": 20,
+            "description": "At most 20 pairs: keys of 1 to 64 characters, values of at most 500.",
+        }
+    ),
 ]

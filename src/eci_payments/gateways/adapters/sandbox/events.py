@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.dispute import DisputeState
+from eci_payments.domain.ids import MAX_SAFE_INTEGER
 from eci_payments.gateways.adapters.sandbox.mapping import read_outcome
 from eci_payments.gateways.contract import NeverSeen, Outcome
 from eci_payments.gateways.hooks import (
@@ -54,7 +55,7 @@ def read_webhook(
             occurred_at=_moment(event["created_at"]),
             told=_told(event["data"]),
             payload=event,
-            merchant_id=int(event["data"]["merchant_id"]),
+            merchant_id=_merchant(event["data"]["merchant_id"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise BadWebhook("not an event") from None
@@ -78,6 +79,12 @@ def _verified(
     if event.get("id") != event_id:
         raise BadWebhook("not an event")
     return event
+
+
+def _merchant(number: object) -> int:
+    if type(number) is not int or not 1 <= number <= MAX_SAFE_INTEGER:
+        raise ValueError("no number of a merchant")
+    return number
 
 
 def _moment(text: str) -> datetime:
