@@ -22,6 +22,8 @@ CLIENTS = 3
 CALLS = 5
 HANGS_UP = 0.08
 """The share of calls whose client hangs up before it is answered."""
+LOOKS = 0.7
+"""The share of mutations after which the client looks at once at what it did."""
 REPEATS = 0.7
 """The share of mutations without a final answer that are sent again with their key."""
 MOST_REPEATS = 12
@@ -51,6 +53,7 @@ class Asked:
     by_id: bool
     patience_s: float | None
     repeats: bool
+    looks: bool
 
 
 @dataclass
@@ -72,7 +75,7 @@ class Order:
     async def look(self) -> None:
         """One more read, when all is quiet."""
         number = CLIENTS * CALLS
-        await self._read(Asked(number, "read", 0, True, True, True, None, False), self.random)  # noqa: FBT003 - a row
+        await self._read(Asked(number, "read", 0, True, True, True, None, False, False), self.random)  # noqa: FBT003 - a row
 
     def explained(self) -> tuple[bool, str]:
         """Whether some order of its calls explains the history; and the history, for people."""
@@ -81,12 +84,15 @@ class Order:
         return found.holds, _described(self.name, self.calls, found.order)
 
     async def _client(self, client: int, random: Random) -> None:
+        way = seeded(random.randrange(2**31))
         for number in range(CALLS):
             asked = _asked(CALLS * client + number, "charge" if client == number == 0 else None, random)
             if asked.what == "read" or (asked.what != "charge" and self.payment_id is None):
-                await self._read(asked, random)
+                await self._read(asked, way)
             else:
-                await self._mutate(asked, random)
+                await self._mutate(asked, way)
+                if asked.looks:
+                    await self._read(asked, way)
             await asyncio.sleep(random.choice((0.0, 0.0, 0.002, 0.01)))
 
     async def _read(self, asked: Asked, random: Random) -> None:
@@ -232,6 +238,7 @@ def _asked(number: int, what: str | None, random: Random) -> Asked:
         by_id=random.random() < 0.5,  # noqa: PLR2004
         patience_s=random.uniform(0.001, 0.02) if random.random() < HANGS_UP else None,
         repeats=random.random() < REPEATS,
+        looks=random.random() < LOOKS,
     )
 
 

@@ -236,7 +236,7 @@ FENCES = (
         "store/apply.py",
         '" AND t.payment_id = r.payment_id AND t.state = r.expected"',
         '" AND t.payment_id = r.payment_id"',
-        (_UNITS,),
+        (_WRITES,),
     ),
 )
 
