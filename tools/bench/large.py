@@ -131,7 +131,7 @@ class Place:
             state["copy_s"] += time.monotonic() - begun
             state["loaded"] = numbers.stop
             self._remember(state)
-            if numbers.stop % SAID_EVERY == 0:
+            if numbers.stop % SAID_EVERY == 0 or numbers.stop == payments:
                 print(f"  {self.name}: {numbers.stop:,} payments, {state['copy_s']:.0f} s", flush=True)
         if state["loaded"] < payments or (state["again"] and time.monotonic() >= until):
             return False

@@ -1,4 +1,7 @@
-"""What one API process keeps in memory after many charges, and whether that grows."""
+"""What one API process keeps in memory after many charges, and whether that grows.
+
+The simulator keeps its record in a file here: in memory it would remember every charge, which no gateway's client does.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def measure(
     wrong: list[str] = []
     way: list[Run] = []
     charged = 0
-    with stack(asked.folder, 1) as running:
+    with stack(asked.folder, 1, {"SIMULATOR_DB": ""}) as running:
         process = psutil.Process(running.pids[0])
         while charged < asked.memory_charges:
             outcome = load.run_apart(running.addresses, CONNECTIONS, SLICE_S, Charges(f"memory-{len(way)}"))
