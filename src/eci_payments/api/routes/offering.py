@@ -11,6 +11,7 @@ from starlette.responses import Response
 from eci_payments.api import examples
 from eci_payments.api.documented import read, success
 from eci_payments.api.edge import Read
+from eci_payments.api.schemas.fields import CURRENCY_CODES
 from eci_payments.api.schemas.offers import PaymentMethods
 from eci_payments.api.validation import refused
 from eci_payments.domain.errors import FieldError
@@ -39,7 +40,8 @@ class Choosing:
 def payment_methods(
     *,
     currency: Annotated[
-        str | None, Query(pattern="^[A-Z]{3}$", description="DEFAULT_CURRENCY where absent.")
+        str | None,
+        Query(json_schema_extra={"enum": CURRENCY_CODES}, description="DEFAULT_CURRENCY where absent."),
     ] = None,
     amount: Annotated[
         str | None,

@@ -93,7 +93,7 @@ _LARGEST_PART = MAX_SAFE_INTEGER // 10**4
 _AMOUNT_MEANING = (
     "In major units, exact: a JSON number or a decimal string, with at most the currency's ISO 4217 digits."
 )
-_CODES = sorted(each.value for each in IsoCurrency if each.exponent is not None)
+CURRENCY_CODES = sorted(each.value for each in IsoCurrency if each.exponent is not None)
 
 ExternalId = Annotated[str, PlainValidator(_external_id), WithJsonSchema(_ID_SCHEMA)]
 CurrencyCode = Annotated[
@@ -101,7 +101,7 @@ CurrencyCode = Annotated[
     PlainValidator(_currency),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "string", "enum": _CODES}, {"type": "null"}],
+            "anyOf": [{"type": "string", "enum": CURRENCY_CODES}, {"type": "null"}],
             "description": "ISO 4217 alphabetic code. Absent: INR, unless the installation says otherwise.",
         }
     ),
