@@ -46,7 +46,7 @@ def payment_methods(
     amount: Annotated[
         str | None,
         Query(
-            pattern=r"^(0*[1-9][0-9]{0,15}(\.[0-9]{1,20})?|0+\.0*[1-9][0-9]{0,15})$",
+            json_schema_extra={"pattern": r"^(?=[0-9.]*[1-9])0{0,4}[0-9]{1,16}(\.[0-9]{1,20})?$"},
             description="Only what takes this amount.",
         ),
     ] = None,
