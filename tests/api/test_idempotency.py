@@ -109,6 +109,15 @@ async def test_path_parameters_count_and_routes_do_not_share_keys(api):
     assert other.json()["code"] == "idempotency_key_reused"
 
 
+async def test_path_and_body_count_where_no_amount_is_named(api):
+    key = {"Idempotency-Key": "shared"}
+    one, two = [await api.paid(capture=False) for _ in range(2)]
+    first = await api.request("DELETE", f"/v1/payments/{one['payment_id']}", headers=key)
+    other = await api.request("DELETE", f"/v1/payments/{two['payment_id']}", headers=key)
+    assert (first.status_code, other.status_code) == (200, 422)
+    assert other.json()["code"] == "idempotency_key_reused"
+
+
 async def test_amounts_of_parts_are_equal_as_numbers(api):
     payment = await api.paid()
     path = f"/v1/payments/{payment['payment_id']}/refund"

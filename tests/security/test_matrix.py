@@ -197,6 +197,8 @@ async def test_two_merchants_may_use_one_order_number_and_one_idempotency_key(cl
     ours = await closed.post("/v1/payments/charge", charge_body(), key="same", headers=own)
     assert ours.status_code == 201
     assert ours.json()["payment_id"] != theirs.json()["payment_id"]
+    again = await closed.post("/v1/payments/charge", body, key="same", headers=other)
+    assert again.content == theirs.content
     assert (await closed.get(f"/v1/payments/{theirs.json()['payment_id']}", headers=own)).status_code == 404
 
 

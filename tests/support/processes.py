@@ -51,9 +51,11 @@ def run_command(*arguments: str, environment: dict[str, str], timeout_s: float =
         outputs = (Path(folder) / "out", Path(folder) / "err")
         process = _forked.Process(target=_command, args=(arguments, environment, *outputs))
         process.start()
-        process.join(timeout_s)
-        if process.is_alive():
-            process.kill()
+        try:
+            process.join(timeout_s)
+        finally:
+            if process.is_alive():
+                process.kill()
         return Ended(process.exitcode, *(path.read_text(errors="replace") for path in outputs))
 
 
