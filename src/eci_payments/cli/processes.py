@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COLLECTED_AFTER = (20_000, 20, 20)
-"""Objects made and not freed by themselves, young collections, middle ones: some megabytes may wait for the next."""
+"""Objects made and not freed by themselves, young collections, middle ones: garbage in cycles waits for the next."""
 CLOSE_S = 1.0
 """By now everything has ended or was given up; connections that do not close are closed by the process's end."""
 

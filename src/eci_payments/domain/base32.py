@@ -1,6 +1,7 @@
 """Base32 (RFC 4648) without padding, for names that people may have to read out.
 
-Ten bits at a time over a table of pairs: the standard library's takes ten times as long, twice in every charge.
+Ten bits at a time over a table of pairs: 2.9 µs for 16 bytes where the standard
+library's takes 3.7.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eci_payments.store.session import Database
 
 BATCH_MAX = 64
-"""Some milliseconds of work, so that who comes next does not wait long."""
+"""A bound on the work of one snapshot, so that who comes next does not wait long."""
 
 
 @dataclass(slots=True)

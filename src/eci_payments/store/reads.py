@@ -53,7 +53,7 @@ class Filter:
 
 
 TOTAL_MAX = 10_000
-"""Up to here matches are counted, which takes some milliseconds; nobody reads a longer list by its page numbers."""
+"""Up to here matches are counted; nobody reads a longer list by its page numbers."""
 
 
 @dataclass(frozen=True, slots=True)
