@@ -216,7 +216,7 @@ def test_lists_and_words_are_read_kindly():
 def test_settings_cannot_be_changed_and_can_be_handed_to_another_process():
     settings = load({"DATABASE_URL": URL})
     with pytest.raises(AttributeError):
-        settings.service_port = 1  # type: ignore[misc]
+        settings.service_port = 1  # type: ignore[misc] # it is frozen, which is the point
     assert pickle.loads(pickle.dumps(settings)) == settings
 
 

@@ -54,7 +54,7 @@ async def crowd(request: pytest.FixtureRequest, db: Database, shop: Shop, owner_
 
 @pytest.mark.usefixtures("crowd")
 @pytest.mark.parametrize(("destination", "guarded"), [("order", False), ("inventory", True)])
-async def test_a_claim_touches_what_it_claims(db: Database, destination: str, guarded: bool):  # noqa: FBT001
+async def test_a_claim_touches_what_it_claims(db: Database, destination: str, guarded: bool):  # noqa: FBT001 - a parameter of pytest
     sql = delivery_claims._claim_sql(CLAIMED, guarded=guarded)
     assert await blocks(db, sql, destination, 30.0) < CLAIMED * BLOCKS_PER_ROW
 

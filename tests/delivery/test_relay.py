@@ -312,7 +312,7 @@ async def test_relays_side_by_side_never_send_one_delivery_at_the_same_time(
 class Failing(HttpSender):
     """A sender that raises, as none should."""
 
-    async def send(self, request: PeerRequest, headers: Mapping[str, str]) -> Answer:  # noqa: ARG002
+    async def send(self, request: PeerRequest, headers: Mapping[str, str]) -> Answer:  # noqa: ARG002 - the port has it
         raise RuntimeError("a bug")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped] # it brings no types
 
 from eci_payments.observability.backlog import Unapplied, UnknownOutcomes, Untold, Waiting
 from eci_payments.observability.metrics import Metrics

@@ -124,7 +124,7 @@ def test_an_amount_that_is_the_number_and_fields_of_other_types_tell_nothing():
     assert isinstance(without_card_data(Approved("r", int(CARD.number)), LATER), Unknown)
     strange: list[object] = [{"number": CARD.number}, [CARD.number], int(CARD.number)]
     for value in strange:
-        told = ActionRequired("r", ActionType.REDIRECT, url=value, expires_in_s=int(CARD.number))  # type: ignore[arg-type]
+        told = ActionRequired("r", ActionType.REDIRECT, url=value, expires_in_s=int(CARD.number))  # type: ignore[arg-type] # one of several
         clean = without_card_data(told, CALL)
         assert CARD.number not in str(astuple(clean))
         assert isinstance(clean, ActionRequired)

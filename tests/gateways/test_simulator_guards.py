@@ -27,7 +27,7 @@ def code(outcome: Inquiry) -> str:
 
 
 async def approved(simulator: Simulator, kind: CallKind, amount: int, **about: object) -> GatewayCall:
-    asked = call(kind, amount, **about)  # type: ignore[arg-type]
+    asked = call(kind, amount, **about)  # type: ignore[arg-type] # fields of a call
     outcome = await simulator.gateway.perform(asked)
     assert isinstance(outcome, Approved), outcome
     return asked
@@ -94,7 +94,7 @@ async def test_another_currency_and_another_merchant_are_refused(simulator: Simu
     refund = call(CallKind.REFUND, 1000, parent=root)
     perform = simulator.gateway.perform
     assert code(await perform(replace(refund, currency="USD"))) == "currency_mismatch"
-    other = replace(refund, key=GatewayKey("other"), merchant_id=2)  # type: ignore[arg-type]
+    other = replace(refund, key=GatewayKey("other"), merchant_id=2)  # type: ignore[arg-type] # fields of a call
     assert code(await perform(other)) == "unknown_charge"
 
 
@@ -135,7 +135,7 @@ async def test_the_same_key_gives_the_same_outcome(simulator: Simulator, amount:
 )
 async def test_the_same_key_with_another_request_is_refused(simulator: Simulator, change: dict[str, object]):
     asked = await approved(simulator, CallKind.CHARGE, 14950)
-    changed = replace(asked, **change)  # type: ignore[arg-type]
+    changed = replace(asked, **change)  # type: ignore[arg-type] # fields of a call
     assert code(await simulator.gateway.perform(changed)) == "key_reused"
     assert simulator.record.totals("INR").taken_minor == 14950
 

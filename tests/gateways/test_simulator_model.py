@@ -103,7 +103,7 @@ class RecordMachine(RuleBasedStateMachine):
         return asked
 
     @rule(target=sent, root=charges, amount=AMOUNTS, final=st.booleans())
-    def capture(self, root: GatewayCall, amount: int, final: bool):  # noqa: FBT001
+    def capture(self, root: GatewayCall, amount: int, final: bool):  # noqa: FBT001 - drawn by Hypothesis
         asked = call(CallKind.CAPTURE, amount, parent=root, final=final)
         outcome = self.perform(asked)
         charge = self.model[root.key]

@@ -97,7 +97,7 @@ def charged_and_looked_at(client: httpx.Client, mood: str) -> list[bytes]:
     said = []
     for _ in range(2):
         sent = {"json": body, "headers": {"Idempotency-Key": f"key-{mood}"}}
-        answer = client.post("/v1/payments/charge", **sent)  # type: ignore[arg-type]
+        answer = client.post("/v1/payments/charge", **sent)  # type: ignore[arg-type] # parts of a request
         assert answer.status_code in {201, 202, 502}, answer.text
         said.append(answer.content + json.dumps(dict(answer.headers)).encode())
     said.append(client.get(f"/v1/payments/order/order-{mood}").content)

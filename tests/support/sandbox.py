@@ -59,7 +59,7 @@ class Sandbox:
     def ask(self, verb: str, path: str, **about: object) -> httpx.Response:
         """A request of its administrator."""
         headers = {"Authorization": f"Bearer {API_KEY}"}
-        return httpx.request(verb, self.url + path, headers=headers, **about)  # type: ignore[arg-type]
+        return httpx.request(verb, self.url + path, headers=headers, **about)  # type: ignore[arg-type] # parts of a request
 
     def books(self) -> SimulatorRecord:
         """Its record, read beside it."""

@@ -74,7 +74,7 @@ class World:
             order_id=OrderId(order or f"order-{number}"),
             user_id=UserId("7"),
             amount_minor=amount_minor,
-            **({"currency": "INR", "method": PaymentMethod.UPI} | fields),  # type: ignore[arg-type]
+            **({"currency": "INR", "method": PaymentMethod.UPI} | fields),  # type: ignore[arg-type] # fields of the command
         )
         operation = await self.ids.new_operation()
         caller = self.caller("POST /v1/payments/charge")

@@ -91,7 +91,7 @@ def charges(connections: int, processes: int | None = None) -> Callable[[Shop], 
 
     def run(shop: Shop) -> Run:
         made = _over_http(shop, Charges(shop.run_name()), connections, processes=processes)
-        if connections == 64 and processes is None:  # noqa: PLR2004 - what the half is taken of
+        if connections == 64 and processes is None:  # noqa: PLR2004 - two commits or one - what the half is taken of
             shop.maximum.append(made["per_second"])
         return made
 
@@ -135,7 +135,7 @@ def pgbench(clients: int, commits: int = 2) -> Callable[[Shop], Run]:
     """The same rows, one charge at a time, by so many clients."""
 
     def run(shop: Shop) -> Run:
-        bench = shop.two_commits if commits == 2 else shop.one_commit  # noqa: PLR2004
+        bench = shop.two_commits if commits == 2 else shop.one_commit  # noqa: PLR2004 - two commits or one
         return measured(bench.run(clients, max(2, shop.seconds - 1)))
 
     return run

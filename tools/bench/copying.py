@@ -115,7 +115,7 @@ def pieces(form: Copied, filled: Sequence[dict[str, str]]) -> Iterator[bytes]:
         yield "".join([form.form % each for each in filled[first : first + PIECE_ROWS]]).encode()
 
 
-async def copy(owner: Any, written: Sequence[Row], numbers: range) -> None:  # noqa: ANN401 - asyncpg's connection
+async def copy(owner: Any, written: Sequence[Row], numbers: range) -> None:
     """Copy these payments in, in one transaction."""
     fill = blanks(written)
     filled = [fill(number) for number in numbers]
@@ -129,7 +129,7 @@ async def _each(form: Copied, filled: Sequence[dict[str, str]]) -> AsyncIterator
         yield piece
 
 
-async def set_aside(owner: Any, tables: Sequence[str]) -> list[str]:  # noqa: ANN401
+async def set_aside(owner: Any, tables: Sequence[str]) -> list[str]:
     """Drop the indexes and keys of these tables; the statements that make them again, in the order that works."""
     constraints = await owner.fetch(_CONSTRAINTS, list(tables))
     indexes = await owner.fetch(_INDEXES, list(tables))
@@ -146,7 +146,7 @@ async def set_aside(owner: Any, tables: Sequence[str]) -> list[str]:  # noqa: AN
     return again
 
 
-async def put_back(owner: Any, again: Sequence[str]) -> None:  # noqa: ANN401
+async def put_back(owner: Any, again: Sequence[str]) -> None:
     """Make indexes and keys again, gather statistics, and let the sequences go on above what was copied."""
     await owner.execute("SET maintenance_work_mem = '1GB'")
     for statement in again:
@@ -154,7 +154,7 @@ async def put_back(owner: Any, again: Sequence[str]) -> None:  # noqa: ANN401
     await owner.execute("VACUUM (ANALYZE)")
 
 
-async def go_on_above(owner: Any, payments: int) -> None:  # noqa: ANN401
+async def go_on_above(owner: Any, payments: int) -> None:
     """Let every sequence go on above the ids that were copied."""
     for row in await owner.fetch("SELECT sequencename FROM pg_sequences WHERE schemaname = current_schema()"):
         await owner.execute(

@@ -93,7 +93,7 @@ def _update(made: Script, before: Row, after: Row) -> str:
     sets = ", ".join(f'"{name}" = {_value(made, after, name)}' for name in changed)
     same = " AND ".join(f'"{name}" = {_value(made, after, name)}' for name in KEYS[after.table])
     guard = _guard(made, before)
-    return f"UPDATE {after.table} SET {sets} WHERE {same} AND {guard};"  # noqa: S608
+    return f"UPDATE {after.table} SET {sets} WHERE {same} AND {guard};"  # noqa: S608 - names of our own tables
 
 
 def _guard(made: Script, before: Row) -> str:

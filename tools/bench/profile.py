@@ -101,7 +101,7 @@ def _profiled(running: Stack, asked: argparse.Namespace) -> tuple[dict[str, Any]
     }, [*warm.wrong, *plain.wrong, *watched.wrong, *noted.wrong]
 
 
-def _watched(running: Stack, seconds: int, charges: Any) -> tuple[list[tuple[list[str], int]], load.Outcome]:  # noqa: ANN401
+def _watched(running: Stack, seconds: int, charges: Any) -> tuple[list[tuple[list[str], int]], load.Outcome]:
     output = Path(running.environment["DATA_DIR"]) / "py-spy.txt"
     with subprocess.Popen(
         [
@@ -171,7 +171,7 @@ def _function(frame: str) -> str:
     return f"{found['function']} ({'/'.join(parts[keep:])})"
 
 
-def _noted(running: Stack, charges: Any) -> tuple[str, load.Outcome]:  # noqa: ANN401
+def _noted(running: Stack, charges: Any) -> tuple[str, load.Outcome]:
     log = running.server.layout.log
     begun = log.stat().st_size
     for setting in ("log_min_duration_statement = 0", "log_parameter_max_length = 0"):

@@ -57,7 +57,7 @@ async def sample(owner_url: str, charge: Callable[[], Awaitable[str]]) -> Sample
         await owner.close()
 
 
-async def _watch(owner: Any) -> None:  # noqa: ANN401 - asyncpg's connection
+async def _watch(owner: Any) -> None:
     for table in UPDATED:
         await owner.execute(f"CREATE TABLE bench_{table} (LIKE {table})")
         await owner.execute(
@@ -70,13 +70,13 @@ async def _watch(owner: Any) -> None:  # noqa: ANN401 - asyncpg's connection
         )
 
 
-async def _unwatch(owner: Any) -> None:  # noqa: ANN401
+async def _unwatch(owner: Any) -> None:
     for table in UPDATED:
         await owner.execute(f"DROP FUNCTION bench_note_{table}() CASCADE")
         await owner.execute(f"DROP TABLE bench_{table}")
 
 
-async def written(owner: Any, order: str) -> list[Row]:  # noqa: ANN401
+async def written(owner: Any, order: str) -> list[Row]:
     """Every row of this order's payment as it stands now."""
     payment = await owner.fetchval("SELECT payment_id FROM payments WHERE order_id = $1", order)
     return [
@@ -86,7 +86,7 @@ async def written(owner: Any, order: str) -> list[Row]:  # noqa: ANN401
     ]
 
 
-async def _read(owner: Any, order: str) -> Sample:  # noqa: ANN401
+async def _read(owner: Any, order: str) -> Sample:
     after = await written(owner, order)
     updated = [row for row in after if row.table in UPDATED]
     (last,) = {row.commit for row in updated}
@@ -99,7 +99,7 @@ async def _read(owner: Any, order: str) -> Sample:  # noqa: ANN401
     )
 
 
-async def _rows(owner: Any, table: str, source: str, where: str = "true", *values: object) -> list[Row]:  # noqa: ANN401
+async def _rows(owner: Any, table: str, source: str, where: str = "true", *values: object) -> list[Row]:
     columns = await owner.fetch(
         "SELECT attname, format_type(atttypid, atttypmod) AS type FROM pg_attribute"
         " WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attname <> 'committed_in'"

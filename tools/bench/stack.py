@@ -163,7 +163,7 @@ def serving(
 
 def without_settings() -> dict[str, str]:
     """The environment without settings of the service: what is measured are its defaults."""
-    from eci_payments.settings import declared  # noqa: PLC0415
+    from eci_payments.settings import declared  # noqa: PLC0415 - only who starts a stack needs it
 
     names = {name.upper() for name in declared()}
     return {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in names}

@@ -93,11 +93,11 @@ async def our_rows(connection: asyncpg.Connection[Any], merchant: int) -> dict[s
             )
             found[table] = [{name: _decoded(value) for name, value in row.items()} for row in rows]
     for table, by in (("transactions", ("version", "transaction_log_id")), ("events", ("sequence",))):
-        found[table].sort(key=lambda row, by=by: [row[name] for name in by])  # type: ignore[misc]
+        found[table].sort(key=lambda row, by=by: [row[name] for name in by])  # type: ignore[misc] # names of columns
     return found
 
 
-def _decoded(value: Any) -> Any:  # noqa: ANN401 - a value of any column
+def _decoded(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in {"{", "["}:
         return json.loads(value)
     return value

@@ -109,11 +109,11 @@ class House:
     async def deliver(self) -> int:
         """One round of the relay, its parts one after another; how much was done."""
         PHASE.set("fan-out")
-        done = await self.relay._fan_out()  # noqa: SLF001 - the relay's own rounds, without its rests
+        done = await self.relay._fan_out()
         for name, courier in self.relay.couriers.items():
             PHASE.set(f"courier {name}")
-            found, _ = await courier._claim_and_send()  # noqa: SLF001
-            for task in list(courier._on_the_way):  # noqa: SLF001
+            found, _ = await courier._claim_and_send()
+            for task in list(courier._on_the_way):
                 await task
             done += found
         return done
@@ -154,7 +154,7 @@ async def opened(
         yield house
     finally:
         watch.armed = False
-        await relay._sender.close()  # noqa: SLF001
+        await relay._sender.close()
         await service.close()
         await owner.close()
 

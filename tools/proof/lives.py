@@ -90,7 +90,7 @@ class Lives:
                 if not isinstance(act, Dying):
                     await act(house)
 
-    async def _acted(self, act: Any, die_at: str | None, fault: str | None) -> dict[str, Any]:  # noqa: ANN401 - an act
+    async def _acted(self, act: Any, die_at: str | None, fault: str | None) -> dict[str, Any]:
         async with opened(
             self.place,
             self.merchant,

@@ -72,7 +72,7 @@ class Scenario:
     told: bool = False
 
 
-def _works(name: str, act: Any, *before: Any, calls: bool = False) -> Scenario:  # noqa: ANN401 - an act
+def _works(name: str, act: Any, *before: Any, calls: bool = False) -> Scenario:
     """What a worker does by itself."""
     return Scenario(name, act, before, calls=calls, repeats=False)
 

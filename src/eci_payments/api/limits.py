@@ -114,14 +114,14 @@ class Limits:
             return Verdict(False, limit, 0, _wait_s(count, limit, into), burst)  # noqa: FBT003 - the first field
         remaining = int(limit - used - 1)
         if burst < limit and count.is_burst(now, burst):
-            return Verdict(False, limit, remaining + 1, 1, burst, is_burst=True)  # noqa: FBT003
+            return Verdict(False, limit, remaining + 1, 1, burst, is_burst=True)  # noqa: FBT003 - the first field
         count.used += 1
         count.in_second += 1
         count.untold += 1
         if count.used * TOLD_FROM >= limit:
             self._untold[subject.merchant_id, subject.name, count.number] += count.untold
             count.untold = 0
-        return Verdict(True, limit, remaining, ceil(WINDOW_S - into), burst)  # noqa: FBT003
+        return Verdict(True, limit, remaining, ceil(WINDOW_S - into), burst)  # noqa: FBT003 - the first field
 
     def taken_untold(self) -> dict[Place, int]:
         """What the others do not know yet; from now on it counts as told."""

@@ -50,7 +50,7 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
         raise refused([FieldError("query", why)]) from None
 
 
-def _read(name: str, text: str, rules: Mapping[str, Callable[[str], Any]], *, again: bool) -> Any:  # noqa: ANN401
+def _read(name: str, text: str, rules: Mapping[str, Callable[[str], Any]], *, again: bool) -> Any:  # noqa: ANN401 - as its rule reads it
     if name not in rules:
         raise ValueError("is not a known parameter")
     if again:

@@ -23,7 +23,7 @@ KeyId = Annotated[str, typer.Argument(help="The key's id, or its beginning as th
 @merchants_app.command("create")
 def create_merchant(name: Annotated[str, typer.Argument(help="What people call it.")]) -> None:
     """Make a merchant. What belongs to one, no key of another ever sees."""
-    from eci_payments.cli import merchants as command  # noqa: PLC0415
+    from eci_payments.cli import merchants as command
 
     command.create(name)
 
@@ -31,7 +31,7 @@ def create_merchant(name: Annotated[str, typer.Argument(help="What people call i
 @merchants_app.command("list")
 def list_merchants() -> None:
     """List the merchants."""
-    from eci_payments.cli import merchants as command  # noqa: PLC0415
+    from eci_payments.cli import merchants as command
 
     command.show()
 
@@ -51,7 +51,7 @@ def create_key(
     merchant: Merchant = 1,
 ) -> None:
     """Make a key and print it, once: only its hash is stored."""
-    from eci_payments.cli import keys as command  # noqa: PLC0415
+    from eci_payments.cli import keys as command
 
     command.create(merchant, name, scopes, expires_days)
 
@@ -59,7 +59,7 @@ def create_key(
 @keys_app.command("list")
 def list_keys(merchant: Merchant = 1) -> None:
     """List a merchant's keys: what they may do, until when, when they were last used."""
-    from eci_payments.cli import keys as command  # noqa: PLC0415
+    from eci_payments.cli import keys as command
 
     command.show(merchant)
 
@@ -73,7 +73,7 @@ def rotate_key(
     merchant: Merchant = 1,
 ) -> None:
     """Make a key that may do the same, and let the old one end after a while."""
-    from eci_payments.cli import keys as command  # noqa: PLC0415
+    from eci_payments.cli import keys as command
 
     command.rotate(merchant, key_id, grace_hours)
 
@@ -81,7 +81,7 @@ def rotate_key(
 @keys_app.command("revoke")
 def revoke_key(key_id: KeyId, merchant: Merchant = 1) -> None:
     """End a key for good, everywhere within 5 seconds."""
-    from eci_payments.cli import keys as command  # noqa: PLC0415
+    from eci_payments.cli import keys as command
 
     command.revoke(merchant, key_id)
 
@@ -89,7 +89,7 @@ def revoke_key(key_id: KeyId, merchant: Merchant = 1) -> None:
 @audit_app.command("export-seal")
 def export_seal() -> None:
     """Print the newest seals, to be kept where nobody who can write the database can write."""
-    from eci_payments.cli import audit as command  # noqa: PLC0415
+    from eci_payments.cli import audit as command
 
     command.export_seal()
 
@@ -100,6 +100,6 @@ def list_events(
     merchant: Annotated[int, typer.Option(help="Whose.")] = 1,
 ) -> None:
     """List administrative acts, operators' moves and refused access: who, what, from where, how it ended."""
-    from eci_payments.cli import audit as command  # noqa: PLC0415
+    from eci_payments.cli import audit as command
 
     command.show_events(merchant, limit)

@@ -64,9 +64,9 @@ def version() -> None:
 
 
 @app.command()
-def demo(logs: ShowLogs = False) -> None:  # noqa: FBT002 - an option, given by name
+def demo(logs: ShowLogs = False) -> None:
     """Start everything on this machine: database, service, worker, stand-in peers, the gateway simulator's pages."""
-    from eci_payments.cli.demo import command  # noqa: PLC0415 - each command loads what it needs
+    from eci_payments.cli.demo import command
 
     raise typer.Exit(command.run(show_logs=logs, begun=BEGUN))
 
@@ -80,7 +80,7 @@ def serve(
     gate_fd: GateDescriptor = None,
 ) -> None:
     """Run the API. Any number may run over one database."""
-    from eci_payments.cli import serve as command  # noqa: PLC0415
+    from eci_payments.cli import serve as command
 
     command.run(host, port, parent, fd, gate_fd)
 
@@ -88,7 +88,7 @@ def serve(
 @app.command()
 def work(parent: Parent = None, ready_fd: ReadyDescriptor = None, gate_fd: GateDescriptor = None) -> None:
     """Run what works behind the API: telling peers, recovery, expiry, seals. Any number may run over one database."""
-    from eci_payments.cli import work as command  # noqa: PLC0415
+    from eci_payments.cli import work as command
 
     command.run(parent, ready_fd, gate_fd)
 
@@ -99,26 +99,26 @@ def migrate(
         str | None,
         typer.Option(help="Role to grant what the service needs; the user of DATABASE_URL if not given."),
     ] = None,
-    check: Annotated[  # noqa: FBT002
+    check: Annotated[
         bool,
         typer.Option("--check", help="Change nothing: exit 0 if this release can start, else 1 and why."),
     ] = False,
 ) -> None:
     """Bring the database to this release's schema, as the owner of the schema (MIGRATION_DATABASE_URL)."""
-    from eci_payments.cli import migrate as command  # noqa: PLC0415
+    from eci_payments.cli import migrate as command
 
     command.check() if check else command.run(service_role)
 
 
 @app.command()
 def verify(
-    audit: Annotated[bool, typer.Option("--audit", help="Only the hash chain over the audit trail.")] = False,  # noqa: FBT002
+    audit: Annotated[bool, typer.Option("--audit", help="Only the hash chain over the audit trail.")] = False,
     seal: Annotated[
         Path | None, typer.Option(help="With --audit: hold it against what `audit export-seal` wrote.")
     ] = None,
 ) -> None:
     """Prove the books: balances, audit trail, seals, deliveries. Exits 1 and names what is broken."""
-    from eci_payments.cli import verify as command  # noqa: PLC0415
+    from eci_payments.cli import verify as command
 
     raise typer.Exit(command.run(audit=audit, seal=seal))
 
@@ -137,7 +137,7 @@ def recover(
     ] = None,
 ) -> None:
     """After a restore: ask the gateways about everything since, then let charges begin. Exits 1 until that is so."""
-    from eci_payments.cli import recover as command  # noqa: PLC0415
+    from eci_payments.cli import recover as command
 
     raise typer.Exit(command.run(since, checked or [], reason))
 
@@ -145,7 +145,7 @@ def recover(
 @app.command()
 def seed() -> None:
     """Fill a demonstration with some hundred payments in every state; what is there already is left alone."""
-    from eci_payments.cli import seed as command  # noqa: PLC0415
+    from eci_payments.cli import seed as command
 
     command.run()
 
@@ -161,7 +161,7 @@ def import_seed(
     ],
 ) -> None:
     """Take over the payments of the seed's database, with history; says what did not fit, and exits 1 then."""
-    from eci_payments.cli import import_seed as command  # noqa: PLC0415
+    from eci_payments.cli import import_seed as command
 
     raise typer.Exit(command.run(source))
 
@@ -169,7 +169,7 @@ def import_seed(
 @app.command()
 def sandbox(host: Host = None, port: Port = None, parent: Parent = None, fd: Descriptor = None) -> None:
     """Run the pages on which a customer of the gateway simulator confirms or refuses a payment."""
-    from eci_payments.cli import sandbox as command  # noqa: PLC0415
+    from eci_payments.cli import sandbox as command
 
     command.run(host, port, parent, fd)
 
@@ -185,7 +185,7 @@ def standins(
     fd: Descriptor = None,
 ) -> None:
     """Run small stand-ins for the order, inventory and notification services, for trying things out."""
-    from eci_payments.cli import standins as command  # noqa: PLC0415
+    from eci_payments.cli import standins as command
 
     command.run(journal, host, port, parent, fd)
 
@@ -195,11 +195,11 @@ def list_deliveries(
     state: Annotated[str | None, typer.Option(help="PENDING, PARKED, DELIVERED or SUPERSEDED.")] = None,
     destination: Annotated[str | None, typer.Option(help="order, inventory or notification.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,  # noqa: FBT002
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     merchant: Annotated[int, typer.Option(help="Whose deliveries.")] = 1,
 ) -> None:
     """List what the other services were told or are still to be told, and what waits per destination."""
-    from eci_payments.cli import deliveries as command  # noqa: PLC0415
+    from eci_payments.cli import deliveries as command
 
     command.list_them(merchant, state, destination, limit, as_json=as_json)
 
@@ -207,12 +207,12 @@ def list_deliveries(
 @deliveries_app.command("replay")
 def replay(
     delivery_id: Annotated[int | None, typer.Argument(help="The parked delivery to send again.")] = None,
-    parked: Annotated[bool, typer.Option("--parked", help="Every parked one.")] = False,  # noqa: FBT002
+    parked: Annotated[bool, typer.Option("--parked", help="Every parked one.")] = False,
     destination: Annotated[str | None, typer.Option(help="With --parked: of this destination only.")] = None,
     merchant: Annotated[int, typer.Option(help="Whose deliveries.")] = 1,
 ) -> None:
     """Send parked deliveries again. One that a later delivery has overtaken is not sent: it ends superseded."""
-    from eci_payments.cli import deliveries as command  # noqa: PLC0415
+    from eci_payments.cli import deliveries as command
 
     command.replay(merchant, delivery_id, destination, every=parked)
 

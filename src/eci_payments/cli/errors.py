@@ -30,12 +30,12 @@ class Line:
 
 def plain_line(error: Exception) -> Line | None:
     """The line for an error that is the installation's affair, None for one that is a fault of ours."""
-    from eci_payments.delivery.templates import InvalidTemplate  # noqa: PLC0415 - not needed by a start that succeeds
-    from eci_payments.settings import SettingsError  # noqa: PLC0415
-    from eci_payments.store.embedded import EmbeddedError  # noqa: PLC0415
-    from eci_payments.store.lane import DatabaseAway  # noqa: PLC0415
-    from eci_payments.store.migrate import MigrationRefused  # noqa: PLC0415
-    from eci_payments.store.reach import WrongVersion  # noqa: PLC0415
+    from eci_payments.delivery.templates import InvalidTemplate
+    from eci_payments.settings import SettingsError
+    from eci_payments.store.embedded import EmbeddedError
+    from eci_payments.store.lane import DatabaseAway
+    from eci_payments.store.migrate import MigrationRefused
+    from eci_payments.store.reach import WrongVersion
 
     if isinstance(error, SettingsError | InvalidTemplate):
         return Line(_one(error), WRONG_SETTING)

@@ -16,7 +16,7 @@ gateways_app = typer.Typer(
 @gateways_app.command("check")
 def check() -> None:
     """Read GATEWAYS or GATEWAYS_FILE as a start would, credentials included; exits 2 with what is wrong."""
-    from eci_payments.cli import gateways as command  # noqa: PLC0415 - each command loads what it needs
+    from eci_payments.cli import gateways as command
 
     command.check()
 
@@ -24,7 +24,7 @@ def check() -> None:
 @gateways_app.command("list")
 def list_accounts() -> None:
     """List the accounts, what each can do and whose it is, and the rules in their order."""
-    from eci_payments.cli import gateways as command  # noqa: PLC0415
+    from eci_payments.cli import gateways as command
 
     command.show()
 
@@ -40,7 +40,7 @@ def route(
     merchant: Annotated[int, typer.Option(help="Whose charge.")] = 1,
 ) -> None:
     """Say which rule decides about such a charge and which accounts would be asked, in their order; asks nobody."""
-    from eci_payments.cli import gateways as command  # noqa: PLC0415
+    from eci_payments.cli import gateways as command
 
     command.route(method, amount, currency, bin_digits, merchant)
 
@@ -48,6 +48,6 @@ def route(
 @gateways_app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of the gateways file."""
-    from eci_payments.cli import gateways as command  # noqa: PLC0415
+    from eci_payments.cli import gateways as command
 
     command.schema()

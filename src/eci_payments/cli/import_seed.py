@@ -135,7 +135,7 @@ def fitted(row: Any) -> SeedPayment:  # noqa: ANN401 - a driver's row
     )
 
 
-def _status(row: Any) -> PaymentStatus:  # noqa: ANN401
+def _status(row: Any) -> PaymentStatus:  # noqa: ANN401 - a row
     if row.status not in {*map(str, ENDS), S.PENDING}:
         raise Unfit(
             f"its status is {row.status}: whether money moved is for the seed's gateway to say."
@@ -154,7 +154,7 @@ def _method(name: str) -> PaymentMethod:
     return PaymentMethod(name)
 
 
-def _refunds(row: Any, status: PaymentStatus, amount_minor: int, history: list[Line]) -> list[Line]:  # noqa: ANN401
+def _refunds(row: Any, status: PaymentStatus, amount_minor: int, history: list[Line]) -> list[Line]:  # noqa: ANN401 - a row
     """The refunds that happened; of a refunded payment without any entry, one of all of it."""
     if status not in PAID:
         return []

@@ -32,7 +32,7 @@ Blocked = Annotated[BlockKind, typer.Argument(help="What is blocked.")]
 @limits_app.command("charge")
 def charge(currency: Currency, amount: Amount, merchant: Merchant = 1) -> None:
     """One charge is at most this, also where MAX_CHARGE_AMOUNT would allow more."""
-    from eci_payments.cli import limits as command  # noqa: PLC0415
+    from eci_payments.cli import limits as command
 
     command.set_one(merchant, LimitKind.CHARGE, currency, amount)
 
@@ -46,7 +46,7 @@ def user(
     merchant: Merchant = 1,
 ) -> None:
     """What one user is charged within some hours, as an amount, a number of charges, or both."""
-    from eci_payments.cli import limits as command  # noqa: PLC0415
+    from eci_payments.cli import limits as command
 
     command.set_one(merchant, LimitKind.USER, currency, amount, charges, hours)
 
@@ -60,7 +60,7 @@ def card(
     merchant: Merchant = 1,
 ) -> None:
     """The same for one card, whoever uses it; needs CARD_FINGERPRINT_KEY."""
-    from eci_payments.cli import limits as command  # noqa: PLC0415
+    from eci_payments.cli import limits as command
 
     command.set_one(merchant, LimitKind.CARD, currency, amount, charges, hours)
 
@@ -68,7 +68,7 @@ def card(
 @limits_app.command("refund-approval")
 def refund_approval(currency: Currency, amount: Amount, merchant: Merchant = 1) -> None:
     """What is refunded of one payment beyond this amount needs another API key's approval; 0: all of it."""
-    from eci_payments.cli import limits as command  # noqa: PLC0415
+    from eci_payments.cli import limits as command
 
     command.set_one(merchant, LimitKind.REFUND_APPROVAL, currency, amount)
 
@@ -76,7 +76,7 @@ def refund_approval(currency: Currency, amount: Amount, merchant: Merchant = 1) 
 @limits_app.command("list")
 def list_limits(merchant: Merchant = 1) -> None:
     """List a merchant's limits."""
-    from eci_payments.cli import limits as command  # noqa: PLC0415
+    from eci_payments.cli import limits as command
 
     command.show(merchant)
 
@@ -84,7 +84,7 @@ def list_limits(merchant: Merchant = 1) -> None:
 @limits_app.command("remove")
 def remove_limit(kind: Kind, currency: Currency, merchant: Merchant = 1) -> None:
     """Let a limit hold no longer."""
-    from eci_payments.cli import limits as command  # noqa: PLC0415
+    from eci_payments.cli import limits as command
 
     command.remove(merchant, kind, currency)
 
@@ -102,7 +102,7 @@ def add_block(
     merchant: Merchant = 1,
 ) -> None:
     """Take no charge of this user, card, BIN or UPI address any more. Card numbers are never typed here."""
-    from eci_payments.cli import blocks as command  # noqa: PLC0415
+    from eci_payments.cli import blocks as command
 
     command.add(merchant, kind, value, reason)
 
@@ -110,7 +110,7 @@ def add_block(
 @blocks_app.command("list")
 def list_blocks(merchant: Merchant = 1) -> None:
     """List whom a merchant blocks, and why."""
-    from eci_payments.cli import blocks as command  # noqa: PLC0415
+    from eci_payments.cli import blocks as command
 
     command.show(merchant)
 
@@ -121,6 +121,6 @@ def remove_block(
     merchant: Merchant = 1,
 ) -> None:
     """Take its charges again."""
-    from eci_payments.cli import blocks as command  # noqa: PLC0415
+    from eci_payments.cli import blocks as command
 
     command.remove(merchant, subject)

@@ -149,7 +149,7 @@ async def _tell(service: Service, order: Order) -> None:
         answer = await payments.create(CALLER, Create(**order.terms))  # type: ignore[arg-type] # as they are named
     else:
         capture = order.story not in {"authorized", "captured in part", "voided"}
-        answer = await payments.charge(CALLER, Charge(**order.terms, capture=capture))  # type: ignore[arg-type]
+        answer = await payments.charge(CALLER, Charge(**order.terms, capture=capture))  # type: ignore[arg-type] # fields of Charge
     if answer.payment_id is None:
         return
     try:

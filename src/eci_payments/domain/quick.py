@@ -30,7 +30,7 @@ def quick(made: type[C]) -> type[C]:
     scope |= {f"factory_{each.name}": each.default_factory for each in found}
     exec(_source(found), scope)  # noqa: S102 - as dataclasses themselves do it, of names of fields
     scope["__init__"].__qualname__ = f"{made.__qualname__}.__init__"
-    made.__init__ = scope["__init__"]  # type: ignore[method-assign]
+    made.__init__ = scope["__init__"]  # type: ignore[method-assign] # what a decorator is for
     return made
 
 

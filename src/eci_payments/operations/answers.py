@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 encode = msgspec.json.Encoder(decimal_format="number").encode
 """JSON with exact decimals as numbers."""
 
+UNKNOWN_YET = 202
 _TO_MICROSECONDS = len("2026-01-01T00:00:00.000000")
 RETRY_UNKNOWN_S = 5
 """When a caller should ask again about an outcome that is not known; the first inquiries run sooner."""
@@ -162,7 +163,7 @@ def payment_answer(
 ) -> Answer:
     """The payment as an answer; 202 also says when to ask again."""
     body = encode(payment_document(payment, refunds, audit, disputes))
-    return Answer(status, body, payment.payment_id, RETRY_UNKNOWN_S if status == 202 else None)  # noqa: PLR2004
+    return Answer(status, body, payment.payment_id, RETRY_UNKNOWN_S if status == UNKNOWN_YET else None)
 
 
 def problem_answer(

@@ -108,7 +108,7 @@ class Engine:
             return Unknown(f"no answer within {timeout_s:g} s")
         except Exception as error:  # noqa: BLE001 - whatever it is, the gateway may have done it
             failed = {"error": type(error).__name__, "at": _place_of(error)}  # its words may be the gateway's
-            log.error("gateway adapter failed", extra={"gateway": gateway, "call": what} | failed)  # noqa: TRY400
+            log.error("gateway adapter failed", extra={"gateway": gateway, "call": what} | failed)  # noqa: TRY400 - as above
             return Unknown(f"the adapter failed: {type(error).__name__}")
 
     def _told(self, gateway: str, what: str, outcome: str, seconds: float, *, failed: bool) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from eci_payments.store import limit_tables as _limit_tables  # noqa: F401
+from eci_payments.store import limit_tables as _limit_tables  # noqa: F401 - it adds its tables to the metadata
 from eci_payments.store.inbox_tables import within_captured
 from eci_payments.store.table_parts import NOW, TIME, TransactionNumber, committed_in, merchant, metadata
 

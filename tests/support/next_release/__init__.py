@@ -14,10 +14,10 @@ VERSIONS = Path(__file__).parent / "versions"
 
 def become() -> None:
     """Make this process one of the next release; to be called before anything else of the service is imported."""
-    from sqlalchemy import Column, Text  # noqa: PLC0415
+    from sqlalchemy import Column, Text  # noqa: PLC0415 - when it is asked to be that release
 
-    from eci_payments.store import migrate, rows, tables  # noqa: PLC0415
-    from eci_payments.store.recordset import Field  # noqa: PLC0415
+    from eci_payments.store import migrate, rows, tables  # noqa: PLC0415 - the same
+    from eci_payments.store.recordset import Field  # noqa: PLC0415 - the same
 
     migrate.VERSIONS = (*migrate.VERSIONS, VERSIONS)
     for name, table in (("PAYMENTS", tables.payments), ("AUDIT", tables.transactions)):

@@ -38,7 +38,7 @@ IN_FLIGHT = "idempotency_key_in_flight"
 
 def seeded(seed: int) -> Random:
     """The same choices for the same seed."""
-    return Random(seed)  # noqa: S311 - a workload, no secret
+    return Random(seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +234,8 @@ def _asked(number: int, what: str | None, random: Random) -> Asked:
         what=what,
         amount=random.choice(CHARGED if what == "charge" else PARTS),
         capture=random.random() < 0.6,  # noqa: PLR2004 - rather more often than not
-        final=random.random() < 0.5,  # noqa: PLR2004
-        by_id=random.random() < 0.5,  # noqa: PLR2004
+        final=random.random() < 0.5,  # noqa: PLR2004 - as often as not
+        by_id=random.random() < 0.5,  # noqa: PLR2004 - as often as not
         patience_s=random.uniform(0.001, 0.02) if random.random() < HANGS_UP else None,
         repeats=random.random() < REPEATS,
         looks=random.random() < LOOKS,

@@ -109,7 +109,7 @@ class FaultyGateway:
         self._mine(call)
         fault = self.turns.schedule.befalls("notice")
         recorded = await self.record.take(call, fault=NoticeFault(fault.how) if fault else None)
-        return await self._inner._told(recorded)  # noqa: SLF001 - the simulator's own words
+        return await self._inner._told(recorded)
 
     async def _arrives(self, call: GatewayCall, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -62,4 +62,4 @@ async def send_due(world: World) -> int:
     """Send what is due once; how many there were."""
     options = SandboxOptions(webhook_url="http://shop.invalid", webhook_secrets=(SECRET,))
     client = cast("Any", Line(world))
-    return await Webhooks(world.record, options)._send_due(client)  # noqa: SLF001 - a round, without its rests
+    return await Webhooks(world.record, options)._send_due(client)

@@ -104,7 +104,7 @@ class Plan:
 
 def plan_of(seed: int) -> Plan:
     """What this seed asks for."""
-    chance = Random(f"plan {seed}")  # noqa: S311 - it is to be repeatable, not secret
+    chance = Random(f"plan {seed}")
     apis, workers = chance.randint(1, 2), chance.randint(1, 2)
     accounts = [("alpha", not _happens(chance, 0.15))]
     if _happens(chance, 0.35):

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def _unknown_is_failed() -> AbstractContextManager[Any]:
-    right = conclude._as_learned  # noqa: SLF001
+    right = conclude._as_learned
 
-    def wrong(operation: Any, outcome: Any, source: Any) -> Any:  # noqa: ANN401
+    def wrong(operation: Any, outcome: Any, source: Any) -> Any:
         gave_up = Declined("timed_out", "No answer came in time.", retryable=True)
         return right(operation, gave_up if isinstance(outcome, Unknown) else outcome, source)
 
@@ -44,7 +44,7 @@ def _an_event_is_dropped() -> AbstractContextManager[Any]:
 
 def _a_refund_is_doubled() -> AbstractContextManager[Any]:
     """Sent again by recovery under another key."""
-    right = steps.Inquire._call  # noqa: SLF001
+    right = steps.Inquire._call
 
     def wrong(self: steps.Inquire) -> steps.Call:
         call = right(self)
@@ -56,7 +56,7 @@ def _a_refund_is_doubled() -> AbstractContextManager[Any]:
 def _keys_of_refunds_are_ignored() -> AbstractContextManager[Any]:
     right = Payments.refund
 
-    async def wrong(self: Payments, caller: Any, command: Any) -> Any:  # noqa: ANN401
+    async def wrong(self: Payments, caller: Any, command: Any) -> Any:
         again = replace(
             caller.claim, name=replace(caller.claim.name, key=f"{caller.claim.name.key}-{id(caller)}")
         )
@@ -66,11 +66,11 @@ def _keys_of_refunds_are_ignored() -> AbstractContextManager[Any]:
 
 
 def _stored_answers_are_made_anew() -> AbstractContextManager[Any]:
-    async def wrong(engine: Any, record: Any) -> Any:  # noqa: ANN401
-        return await waiting._as_it_stands(  # noqa: SLF001
+    async def wrong(engine: Any, record: Any) -> Any:
+        return await waiting._as_it_stands(
             engine,
             200,
-            (await waiting._operation(engine, record.merchant_id, record.operation_id))[1],  # noqa: SLF001
+            (await waiting._operation(engine, record.merchant_id, record.operation_id))[1],
         )
 
     return patch.object(waiting, "first_result", wrong)
@@ -93,7 +93,7 @@ def _the_ledger_misses_refunds() -> AbstractContextManager[Any]:
 def _an_order_is_charged_twice() -> AbstractContextManager[Any]:
     right = attempt.refuse_taken
 
-    def wrong(payment: Any, command: Any) -> None:  # noqa: ANN401
+    def wrong(payment: Any, command: Any) -> None:
         if payment.status in CAPTURED:
             right(payment, command)
 

@@ -101,7 +101,7 @@ class Process:
         self._world = world
         self.service = self._built()
         self.relay = self._relay()
-        self.payments._limits = MerchantLimits(self.service.database, turns.moments.clock)  # noqa: SLF001
+        self.payments._limits = MerchantLimits(self.service.database, turns.moments.clock)
 
     @property
     def payments(self) -> Payments:
@@ -110,7 +110,7 @@ class Process:
 
     def _built(self) -> Service:
         world, plan = self._world, self._world.schedule.plan
-        chance = Random(f"ids {plan.seed} {world.generation}")  # noqa: S311 - to be repeatable
+        chance = Random(f"ids {plan.seed} {world.generation}")
         database = TimedDatabase(world.shared, self.turns)
         gateways = Gateways(
             [account(self.turns, world.record, name, by_key=by_key) for name, by_key in plan.accounts]
@@ -127,7 +127,7 @@ class Process:
 
     def _relay(self) -> Relay:
         world = self._world
-        spread = Random(f"spread {world.schedule.plan.seed} {world.generation}")  # noqa: S311
+        spread = Random(f"spread {world.schedule.plan.seed} {world.generation}")
         return Relay(
             self.service.database,
             [peer(name, "http://peers.invalid") for name in PeerName],
@@ -180,26 +180,26 @@ class Process:
     def work(self) -> None:
         """Begin a worker's loops."""
         for loop in bootstrap.loops(self.service):
-            self._go_round(loop.name, loop._once)  # noqa: SLF001 - a loop's round, without its rests
+            self._go_round(loop.name, loop._once)
         self._go_round("fan-out", self._fan_out)
         for name, courier in self.relay.couriers.items():
-            self._go_round(f"courier {name}", courier._claim_and_send)  # noqa: SLF001
+            self._go_round(f"courier {name}", courier._claim_and_send)
 
     def rounds(self) -> dict[str, Callable[[], Awaitable[Any]]]:
         """One round of everything that a worker does, by name."""
         found: dict[str, Callable[[], Awaitable[Any]]] = {
             loop.name: loop.work for loop in bootstrap.loops(self.service)
         }
-        found["fan-out"] = self.relay._fan_out  # noqa: SLF001
+        found["fan-out"] = self.relay._fan_out
         for name, courier in self.relay.couriers.items():
-            found[f"courier {name}"] = courier._claim_and_send  # noqa: SLF001
+            found[f"courier {name}"] = courier._claim_and_send
         return found
 
     async def delivered(self) -> None:
         """Wait for what its couriers have on their way."""
         for courier in self.relay.couriers.values():
-            if courier._on_the_way:  # noqa: SLF001
-                await asyncio.wait(set(courier._on_the_way))  # noqa: SLF001
+            if courier._on_the_way:
+                await asyncio.wait(set(courier._on_the_way))
 
     def _go_round(self, name: str, once: Callable[[], Awaitable[Any]]) -> None:
         self.inside(self._rounds(name, once), name)
@@ -214,4 +214,4 @@ class Process:
                 await asyncio.sleep(1.0)
 
     async def _fan_out(self) -> int:
-        return await self.relay._fan_out()  # noqa: SLF001
+        return await self.relay._fan_out()

@@ -172,7 +172,7 @@ class _Run:
     @staticmethod
     async def _books(world: World, admin: asyncpg.Connection[Any]) -> Books:
         ours = await books.our_rows(admin, MERCHANT)
-        memory = world.record._writer.memory  # noqa: SLF001 - the record itself, read by SQL
+        memory = world.record._writer.memory
         if memory is None:
             raise TypeError("the record is not in memory")
         gateway = books.gateway_record(memory, MERCHANT, world.record.clock())
@@ -290,7 +290,7 @@ class _Ending:
         return found
 
 
-async def _awaited(once: Any) -> Any:  # noqa: ANN401 - a loop's round
+async def _awaited(once: Any) -> Any:
     return await once()
 
 

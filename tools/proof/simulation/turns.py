@@ -66,7 +66,7 @@ class Schedule:
     on_turn: Callable[[int], None] = field(default=lambda _turn: None)
 
     def __post_init__(self) -> None:
-        self.chance = Random(f"turns {self.plan.seed}")  # noqa: S311 - to be repeatable
+        self.chance = Random(f"turns {self.plan.seed}")
         self.moments.idle = self.give
         self._befalls = {(fault.kind, fault.at): fault for fault in self.plan.faults}
 

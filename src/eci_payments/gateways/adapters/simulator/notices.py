@@ -124,7 +124,7 @@ def claim(connection: sqlite3.Connection, now_s: float) -> list[Notice]:
 def settle(connection: sqlite3.Connection, event_id: str, answer: str, *, done: bool) -> None:
     """Note what the shop answered; ``done`` ends it, as does the last try."""
     ends = "due_at_s = NULL" if done else f"due_at_s = iif(attempts >= {MAX_ATTEMPTS}, NULL, due_at_s)"
-    connection.execute(f"UPDATE notices SET last_answer = ?, {ends} WHERE event_id = ?", (answer, event_id))  # noqa: S608
+    connection.execute(f"UPDATE notices SET last_answer = ?, {ends} WHERE event_id = ?", (answer, event_id))
 
 
 def listed(connection: sqlite3.Connection, now_s: float, limit: int) -> list[dict[str, Any]]:

@@ -27,11 +27,11 @@ OPENING_S, OPENING_WAIT_S = 10.0, 0.05
 
 _NAMES = tuple(field.name for field in fields(Entry))
 _COLUMNS = ", ".join(_NAMES)
-_PUT = f"INSERT OR REPLACE INTO operations ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608 - constants
-_BY_KEY = f"SELECT {_COLUMNS} FROM operations WHERE key = ?"  # noqa: S608
-_BY_REFERENCE = f"SELECT {_COLUMNS} FROM operations WHERE reference = ?"  # noqa: S608
-_OF_ROOT = f"SELECT {_COLUMNS} FROM operations WHERE root_key = ? AND key <> root_key"  # noqa: S608
-_ALL = f"SELECT {_COLUMNS} FROM operations ORDER BY created_at_s, key"  # noqa: S608
+_PUT = f"INSERT OR REPLACE INTO operations ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"
+_BY_KEY = f"SELECT {_COLUMNS} FROM operations WHERE key = ?"
+_BY_REFERENCE = f"SELECT {_COLUMNS} FROM operations WHERE reference = ?"
+_OF_ROOT = f"SELECT {_COLUMNS} FROM operations WHERE root_key = ? AND key <> root_key"
+_ALL = f"SELECT {_COLUMNS} FROM operations ORDER BY created_at_s, key"
 
 _written = attrgetter(*_NAMES)
 
