@@ -27,20 +27,15 @@ from eci_payments.gateways.contract import (
     Unknown,
 )
 from eci_payments.operations.commands import Charge, RefundPayment
-from support.recorder import Recorded, Recorder, recording
+from support.recorder import Recorded, Recorder
 from support.service import caller, payments_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 KEY, SECRET = "rzp_test_key", "rzp_test_secret"
 CARD = Card("4242424242424242", 7, 2031, "123", "A Customer")
 JSON_PATH, UPI_PATH = "/v1/payments/create/json", "/v1/payments/create/upi"
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    yield from recording()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,10 +19,7 @@ from eci_payments.gateways.contract import (
     Unknown,
 )
 from eci_payments.gateways.recounting import PAGE
-from support.recorder import Recorder, recording
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+from support.recorder import Recorder
 
 KEY = GatewayKey("KEYKEYKEYKEYKEYKEYKEYKEYKE")
 CAPTURE, REFUND = CallKind.CAPTURE, CallKind.REFUND
@@ -34,17 +31,8 @@ PATHS = {
 
 
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    yield from recording()
-
-
-@pytest.fixture
-async def gateway(recorder: Recorder) -> AsyncIterator[RazorpayGateway]:
-    made = RazorpayGateway(
-        "razorpay", "key", "secret", recorder.url, email="a@b.c", contact="+91", timeout_s=5
-    )
-    yield made
-    await made.close()
+def gateway(at_razorpay: RazorpayGateway) -> RazorpayGateway:
+    return at_razorpay
 
 
 def call(kind: CallKind = CallKind.CHARGE, **fields: Any) -> GatewayCall:

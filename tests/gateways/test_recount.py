@@ -20,12 +20,10 @@ from eci_payments.recovery.restore import AfterRestore
 from eci_payments.store import restore_gate
 from eci_payments.store.reads import find_payment
 from eci_payments.store.verify import verify
-from support.recorder import Recorded, Recorder, recording
+from support.recorder import Recorded, Recorder
 from support.service import payments_over
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
     from eci_payments.gateways.contract import Gateway
 
 SINCE = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
@@ -33,27 +31,6 @@ SINCE_S = int(SINCE.timestamp())
 AT = SINCE_S + 60
 TOLD = {"transaction_id": "TXN1", "merchant_id": "1", "order_id": "order-7", "method": "CREDIT_CARD"}
 Answers = dict[str, list[dict[str, Any]]]
-
-
-@pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    yield from recording()
-
-
-@pytest.fixture
-async def at_stripe(recorder: Recorder) -> AsyncIterator[StripeGateway]:
-    made = StripeGateway("stripe", "sk_test", recorder.url, timeout_s=5)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def at_razorpay(recorder: Recorder) -> AsyncIterator[RazorpayGateway]:
-    made = RazorpayGateway(
-        "razorpay", "key", "secret", recorder.url, email="a@b.c", contact="+91", timeout_s=5
-    )
-    yield made
-    await made.close()
 
 
 def asked(request: Recorded) -> tuple[str, str, str | None, dict[str, list[str]]]:

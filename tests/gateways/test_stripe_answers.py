@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -21,10 +21,7 @@ from eci_payments.gateways.contract import (
     Prepared,
     Unknown,
 )
-from support.recorder import Recorded, Recorder, recording
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+from support.recorder import Recorded, Recorder
 
 KEY = GatewayKey("KEYKEYKEYKEYKEYKEYKEYKEYKE")
 INTENT = {"id": "pi_1", "amount": 14950, "currency": "inr", "metadata": {"eci_key": KEY}}
@@ -35,15 +32,8 @@ CAPTURE, VOID, REFUNDING = CallKind.CAPTURE, CallKind.VOID, CallKind.REFUND
 
 
 @pytest.fixture
-def recorder() -> Iterator[Recorder]:
-    yield from recording()
-
-
-@pytest.fixture
-async def gateway(recorder: Recorder) -> AsyncIterator[StripeGateway]:
-    made = StripeGateway("stripe", "sk_test", recorder.url, timeout_s=5)
-    yield made
-    await made.close()
+def gateway(at_stripe: StripeGateway) -> StripeGateway:
+    return at_stripe
 
 
 def call(kind: CallKind = CallKind.CHARGE, **fields: Any) -> GatewayCall:
