@@ -113,9 +113,9 @@ async def read(reader: asyncio.StreamReader) -> Answer:
 
 
 @asynccontextmanager
-async def running(grace_s: float = 5) -> AsyncIterator[Running]:
+async def running(grace_s: float = 5, listening: socket.socket | None = None) -> AsyncIterator[Running]:
     app = App(asyncio.Event(), asyncio.Event())
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = listening or socket.create_server(("127.0.0.1", 0))
     server = Server(configured(app, grace_s, BASE))
     made = Running(
         server, app, listening.getsockname()[1], asyncio.create_task(server.serve(sockets=[listening]))
@@ -331,6 +331,19 @@ async def test_stopping_answers_what_was_accepted_and_closes_idle_connections():
         answer = await read(busy[0])
         assert (answer.body, answer.headers["connection"]) == (b"/slow", "close")
         await asyncio.wait_for(up.ended, 5)
+
+
+async def test_stopping_answers_those_who_had_connected_and_were_not_taken_over_yet():
+    listening = socket.create_server(("127.0.0.1", 0))
+    async with running(listening=listening) as up:
+        early = [socket.create_connection(("127.0.0.1", up.port), timeout=10) for _ in range(30)]
+        for each in early:
+            each.sendall(b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n")
+        await up.server.shutdown([listening])
+        for each in early:
+            answer = await asyncio.to_thread(lambda: b"".join(iter(lambda: each.recv(4096), b"")))  # noqa: B023 - awaited at once
+            assert answer.endswith(b"\r\n\r\n/a")
+            each.close()
 
 
 async def test_what_takes_longer_than_the_grace_is_broken_off_with_a_problem():

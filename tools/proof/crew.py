@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, cast
 
 from proof.crash import Case, Verdict, run
+from proof.house import account
 from proof.place import place
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def _hire(on: Server, cases: Sequence[Case], *, learn: bool) -> tuple[Connection
         return reading, child
     try:
         reading.close()
+        account("http://127.0.0.1")  # reads the certificates that are believed, for every life
         for begin in range(0, len(cases), FRESH_AFTER):
             with place(on) as here:
                 for number, case in enumerate(cases[begin : begin + FRESH_AFTER]):

@@ -13,6 +13,9 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import anyio._backends._asyncio  # noqa: F401 - what a life would import at its first call is imported once, here
+import httpcore  # noqa: F401 - this one, too
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 

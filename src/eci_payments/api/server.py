@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import select
 import signal
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -24,6 +26,10 @@ KEEP_ALIVE_S = 75
 """Longer than proxies keep their idle connections (60 s is usual), so that it is not us who close under a request."""
 LAST_S = 9.7
 """A process that was told to stop has ended by now, or is ended: the contract says 10 s."""
+SEEN_EMPTY = 2
+"""Turns of the loop without anybody who waits: what was taken over in the last but one is served by now."""
+MADE_S = 0.02
+"""For connections that were taken over and are not served yet; after it they are told to stop like all others."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger(__name__)
@@ -83,6 +89,20 @@ class Server(uvicorn.Server):
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take over what has connected, and only then listen no more: closing would reset what waits to be taken."""
+        waiting = select.poll()
+        for each in (each for each in sockets or () if each.fileno() >= 0):
+            waiting.register(each, select.POLLIN)
+        seen_empty = 0 if waiting.poll(0) else SEEN_EMPTY
+        while seen_empty < SEEN_EMPTY:
+            await asyncio.sleep(0)
+            seen_empty = 0 if waiting.poll(0) else seen_empty + 1
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(MADE_S)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; see to it that the process does end."""
