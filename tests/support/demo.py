@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from support.processes import ADDRESS, Processes, Running, free_port, processes
+from support.processes import ADDRESS, COMMAND, Processes, Running, free_port, processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,7 @@ def demo(folder: Path, port: int | None = None, **settings: object) -> Iterator[
     """A demo with its own port and data. Killed at the end, with what it started, unless it was stopped."""
     given = {"DATA_DIR": folder, "SERVICE_PORT": port or free_port(), **settings}
     with processes(folder.parent / "out", **given) as made:
+        made.command = COMMAND
         running = made.start("demo")
         running.wait_for("/refund ")
         children = psutil.Process(running.process.pid).children()

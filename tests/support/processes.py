@@ -23,7 +23,7 @@ from eci_payments.settings import declared
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-COMMAND = [sys.executable, "-m", "eci_payments"]
+COMMAND = (sys.executable, "-m", "eci_payments")
 START_TIMEOUT_S = 40.0
 STOP_TIMEOUT_S = 20.0
 ADDRESS = re.compile(r"http://[0-9.]+:[0-9]+")
@@ -45,33 +45,66 @@ class Ended:
     stderr: str
 
 
+class Forked:
+    """A command of ours in a process forked from one that has imported everything: as `subprocess.Popen` has it."""
+
+    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path) -> None:
+        self._process = _forked.Process(target=_command, args=(arguments, environment, out, err), daemon=True)
+        self._process.start()
+        self.pid: int = self._process.pid or 0
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("eci-payments", timeout or 0.0)
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
 def run_command(*arguments: str, environment: dict[str, str], timeout_s: float = 60.0) -> Ended:
-    """Run a command of ours to its end, in a process forked from one that has imported everything already."""
+    """Run a command of ours to its end."""
     with tempfile.TemporaryDirectory() as folder:
-        outputs = (Path(folder) / "out", Path(folder) / "err")
-        process = _forked.Process(target=_command, args=(arguments, environment, *outputs))
-        process.start()
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        process = Forked(arguments, environment, out, err)
         try:
-            process.join(timeout_s)
-        finally:
-            if process.is_alive():
-                process.kill()
-        return Ended(process.exitcode, *(path.read_text(errors="replace") for path in outputs))
+            code: int | None = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = None
+        return Ended(code, *(path.read_text(errors="replace") for path in (out, err)))
 
 
 def _command(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    for descriptor, path in ((1, out), (2, err)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), descriptor)
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115 - until we end
+    for descriptor, path in ((0, Path(os.devnull)), (1, out), (2, err)):
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), descriptor)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout, sys.stderr = (os.fdopen(each, "w", buffering=1, closefd=False) for each in (1, 2))
     sys.argv = ["eci-payments", *arguments]
     cli.main()
 
 
 _forked = multiprocessing.get_context("forkserver")
 _forked.set_forkserver_preload(
-    ["pytest", "support.processes", "eci_payments.cli.serve", "eci_payments.cli.verify"]
+    [
+        "pytest",
+        "support.processes",
+        "anyio._backends._asyncio",
+        *(
+            f"eci_payments.cli.{each}"
+            for each in ("migrate", "sandbox", "serve", "standins", "verify", "work")
+        ),
+    ]
 )
 
 
@@ -87,7 +120,7 @@ class Running:
     """One process of ours, and the file in which it writes."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     log: Path
 
     @property
@@ -120,11 +153,14 @@ class Running:
 
 @dataclass(slots=True)
 class Processes:
-    """Starts commands of ours in one environment, and ends whatever is left."""
+    """Starts commands of ours in one environment, and ends whatever is left.
+
+    They are forked from a process that has imported everything, or started anew where there is a ``command``.
+    """
 
     folder: Path
     environment: dict[str, str]
-    command: Sequence[str] = tuple(COMMAND)
+    command: Sequence[str] = ()
     running: list[Running] = field(default_factory=list)
     _started: int = 0
 
@@ -132,16 +168,23 @@ class Processes:
         self._started += 1
         log = self.folder / f"{self._started}-{arguments[0]}.log"
         environment = self.environment | {name: str(value) for name, value in settings.items()}
+        self.running.append(Running(arguments[0], self._begun(arguments, environment, log), log))
+        return self.running[-1]
+
+    def _begun(
+        self, arguments: tuple[str, ...], environment: dict[str, str], log: Path
+    ) -> subprocess.Popen[bytes] | Forked:
+        log.touch()
+        if not self.command:
+            return Forked(arguments, environment, log, log)
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [*self.command, *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        self.running.append(Running(arguments[0], process, log))
-        return self.running[-1]
 
     def serve(self, port: int = 0) -> tuple[Running, str]:
         """A `serve` that is ready, and its address."""

@@ -42,14 +42,16 @@ async def serve(
     *,
     problem_base: str = "",
     also: Sequence[socket.socket] = (),
+    begun: Callable[[], None] = lambda: None,
     told_to_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT: then accept no more, answer what was accepted, and return.
 
     ``also`` are more sockets to serve on. What is not answered ``grace_s`` after the signal is broken off.
-    ``told_to_stop`` is called at the signal.
+    ``begun`` is called once requests are answered and signals are heeded, ``told_to_stop`` at the signal.
     """
-    await Server(configured(app, grace_s, problem_base), told_to_stop).serve(sockets=[listening, *also])
+    server = Server(configured(app, grace_s, problem_base), begun, told_to_stop)
+    await server.serve(sockets=[listening, *also])
 
 
 def configured(app: ASGIApp, grace_s: float, problem_base: str = "") -> uvicorn.Config:
@@ -73,8 +75,14 @@ def configured(app: ASGIApp, grace_s: float, problem_base: str = "") -> uvicorn.
 class Server(uvicorn.Server):
     """Stops at the first signal and returns; uvicorn's own would raise the signal again and end by it."""
 
-    def __init__(self, config: uvicorn.Config, told_to_stop: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        begun: Callable[[], None] = lambda: None,
+        told_to_stop: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(config)
+        self._begun = begun
         self._told_to_stop = told_to_stop
 
     @contextmanager
@@ -89,6 +97,12 @@ class Server(uvicorn.Server):
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._begun()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take over what has connected, and only then listen no more: closing would reset what waits to be taken."""

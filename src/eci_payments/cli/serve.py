@@ -46,7 +46,6 @@ async def _run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
         gateways = configured_gateways(settings, challenge_url=settings.simulator_url)
         async with closing(bootstrap.build(settings, start.database_url, gateways)) as service:
             open_mode = await may_be_open(service.database, listening)
-            log.info("listening", extra={"listens_on": address(listening)})
             draining = threading.Event()
             app = bootstrap.web(service, start.fingerprint_key, draining.is_set, open_mode=open_mode)
             settle()
@@ -56,5 +55,6 @@ async def _run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
                 settings.shutdown_grace_s,
                 problem_base=settings.public_url or "",
                 also=also,
+                begun=lambda: log.info("listening", extra={"listens_on": address(listening)}),
                 told_to_stop=draining.set,
             )
