@@ -1,4 +1,4 @@
-"""One installation per test: a database of its own, two `serve`, one `work`, the stand-in peers."""
+"""One installation per test: a database of its own, two `serve`, one `work`, the stand-in peers; or a whole town."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import pytest
 
 from support.installation import Installation
 from support.processes import processes
+from support.town import Town, database_server, town
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from support.archived_server import ArchivedServer
     from support.postgres import Database
 
 
@@ -39,3 +41,19 @@ def installation(tmp_path: Path, database: Database, patience: dict[str, float])
         for peer in ("ORDER", "INVENTORY", "NOTIFICATION"):
             made.environment[f"{peer}_SERVICE_URL"] = standins_url
         yield Installation(tmp_path, database, made, standins_url)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[ArchivedServer]:
+    """A PostgreSQL of the test's own, with an empty database."""
+    async with database_server(tmp_path / "server") as made:
+        yield made
+
+
+@pytest.fixture
+async def a_town(
+    tmp_path: Path, server: ArchivedServer, record_property: Callable[[str, object], None]
+) -> AsyncIterator[Town]:
+    """A service over a PostgreSQL of its own, each part reached by a line that can fail."""
+    async with town(tmp_path, server, record_property) as made:
+        yield made

@@ -26,7 +26,9 @@ CALLERS = 8
 PAUSE_S = 0.02
 """Between two requests of a caller: load enough that some are always under way, on two cores that others use too."""
 
-pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is missing")
+pytestmark = pytest.mark.skipif(
+    shutil.which("haproxy") is None, reason="haproxy is missing (Debian: haproxy)"
+)
 
 
 def configured(port: int, replicas: Sequence[int]) -> str:
@@ -110,7 +112,7 @@ async def restart_each(started: Processes, replicas: Sequence[int], log: Path) -
         await taken_back(log, port)
 
 
-async def test_a_rolling_restart_fails_no_request(tmp_path, database):
+async def test_a_rolling_restart_fails_no_request(tmp_path, database, record_property):
     replicas = [free_port(), free_port()]
     ended: Counter[str] = Counter()
     with processes(
@@ -131,5 +133,7 @@ async def test_a_rolling_restart_fails_no_request(tmp_path, database):
             await restart_each(started, replicas, tmp_path / "haproxy.log")
             stopping.set()
             await asyncio.gather(*callers)
+    record_property("times", len(replicas))
+    record_property("under", f"{ended.total()} charges, each looked at, through the proxy")
     assert set(ended) == {"201 200"}, ended
     assert ended["201 200"] > 100

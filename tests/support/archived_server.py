@@ -46,16 +46,37 @@ class ArchivedServer:
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def made(cls, folder: Path) -> ArchivedServer:
-        """A new cluster, not started. Its folders belong to the user that PostgreSQL runs as."""
+    def made(cls, folder: Path, cluster: Path | None = None) -> ArchivedServer:
+        """A new cluster, not started. Its folders belong to the user that PostgreSQL runs as.
+
+        ``cluster`` is where its data folder is made, below a folder that is there; None: below ``folder``. Segments
+        of its log are small there, so that a small disk holds some.
+        """
         account = server_account(folder / "none")
-        for name in ("cluster", "archive", "sockets", "backups"):
-            (folder / name).mkdir(mode=0o700)
-            os.chown(folder / name, account.uid, account.gid)
-        server = cls(folder, folder / "cluster", account)
+        place = cluster or folder / "cluster"
+        for made in (place, *(folder / name for name in ("archive", "sockets", "backups"))):
+            made.mkdir(mode=0o700)
+            os.chown(made, account.uid, account.gid)
+        server = cls(folder, place, account)
         initdb = (f"--pgdata={server.cluster}", f"--username={ADMIN}", "--auth=trust", "--no-sync")
-        server.run_program("initdb", *initdb, "--encoding=UTF8", "--locale=C")
+        small = () if cluster is None else ("--wal-segsize=1",)
+        server.run_program("initdb", *initdb, *small, "--encoding=UTF8", "--locale=C")
         return server
+
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self.folder / "server.log"
+
+    @property
+    def socket(self) -> Path:
+        """On which it listens."""
+        return self.sockets / f".s.PGSQL.{PORT}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its first process is there."""
+        return self.process is not None and self.process.poll() is None
 
     @property
     def sockets(self) -> Path:
@@ -84,7 +105,7 @@ class ArchivedServer:
         command = self.account.command(
             program_path("postgres"), "-D", str(self.cluster), *options, folder=self.cluster
         )
-        with (self.folder / "server.log").open("ab") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=clean_environment(), cwd="/", stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
@@ -135,7 +156,7 @@ class ArchivedServer:
 
     async def _takes_writes(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, (self.folder / "server.log").read_text()
+        assert self.process.poll() is None, self.log.read_text()
         try:
             return not await self.execute("SELECT pg_is_in_recovery()", database="postgres")
         except (OSError, asyncpg.PostgresError):

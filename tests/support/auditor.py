@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from eci_payments.gateways.adapters.simulator.movements import Totals
 
 S = PaymentStatus
-HELD = "gateway:simulator:receivable"
 UNDER_WAY = """
 SELECT EXISTS (SELECT FROM operations WHERE state IN ('STARTED', 'PENDING', 'REQUIRES_ACTION', 'UNKNOWN'))
     OR EXISTS (SELECT FROM deliveries WHERE state = 'PENDING')
@@ -39,6 +38,8 @@ class Auditor:
     connection: Any
     record: Path
     journal: Path
+    gateway: str
+    """The account at the gateway whose record it is."""
 
     async def drained(self) -> bool:
         """Whether nothing is under way any more."""
@@ -55,7 +56,7 @@ class Auditor:
 
     async def payments(self) -> list[Any]:
         """Every payment, with what our ledger says of the gateway's account."""
-        return list(await self.connection.fetch(_PAYMENTS, HELD))
+        return list(await self.connection.fetch(_PAYMENTS, f"gateway:{self.gateway}:receivable"))
 
     async def wrong_money(self) -> list[str]:
         """Payments of which the gateway and our ledger do not say the same, or whose state is not true."""
@@ -160,6 +161,6 @@ ORDER BY e.payment_id, e.sequence
 """
 
 
-async def auditor(owner_url: str, record: Path, journal: Path) -> Auditor:
+async def auditor(owner_url: str, record: Path, journal: Path, gateway: str = "simulator") -> Auditor:
     """An auditor with a connection of their own; whoever asked closes it."""
-    return Auditor(await asyncpg.connect(owner_url.replace("+asyncpg", "")), record, journal)
+    return Auditor(await asyncpg.connect(owner_url.replace("+asyncpg", "")), record, journal, gateway)

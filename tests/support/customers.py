@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,14 @@ class Customers:
     client: httpx.AsyncClient
     history: list[Asked] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    seen: Counter[int] = field(default_factory=Counter)
+    """Every answer, by status; 0 where the connection broke or was refused."""
+    dishonest: list[str] = field(default_factory=list)
+    """Answers that say neither what became of the request nor when to ask again."""
+
+    def answered_with(self, status: int) -> int:
+        """How many requests ended so."""
+        return sum(asked.status == status for asked in self.history)
 
     async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Asked:
         """Send it until it is answered for good, each time anywhere; keep it in the history."""
@@ -74,14 +83,21 @@ class Customers:
         """One try; None when the connection broke or was refused."""
         address = self.random.choice(self.addresses)
         try:
-            return await self.client.request(
+            answer = await self.client.request(
                 asked.method,
                 address + asked.path,
                 json=asked.body,
                 headers={"Idempotency-Key": asked.key},
             )
         except httpx.TransportError:
+            self.seen[0] += 1
             return None
+        self.seen[answer.status_code] += 1
+        if answer.status_code == 500 or (
+            answer.status_code in {202, 503} and "retry-after" not in answer.headers
+        ):
+            self.dishonest.append(f"{asked.method} {asked.path}: {answer.status_code} {answer.text}")
+        return answer
 
     async def visit_until(self, stop: asyncio.Event) -> None:
         """Do what customers do, again and again."""

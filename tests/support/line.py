@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,10 +11,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
-    Open = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+    Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    Open = Callable[[], Awaitable[Streams]]
 
 PIECE_BYTES = 65536
+
+
+async def leading_to_socket(path: Path) -> Streams:
+    """To whoever listens on this Unix socket."""
+    return await asyncio.open_unix_connection(path)
+
+
+async def leading_to_port(port: int) -> Streams:
+    """To whoever listens on this port of loopback."""
+    return await asyncio.open_connection("127.0.0.1", port)
 
 
 class State(Enum):
@@ -33,8 +46,11 @@ class Line:
     late_s: float = 0.05
     state: State = State.WHOLE
     port: int = 0
+    pieces: Counter[State] = field(default_factory=Counter)
+    """How many pieces came in each state; while it is cut, connections that were refused or reset."""
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _passing: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> int:
         """The port on which it listens."""
@@ -50,17 +66,26 @@ class Line:
 
     def reset(self) -> None:
         """Break every connection that stands."""
+        self.pieces[self.state] += len(self._writers)
         for writer in list(self._writers):
             writer.transport.abort()
 
     async def stop(self) -> None:
-        """Nobody comes any more."""
+        """Nobody comes any more, and who was there has gone."""
         if self._server is not None:
             self._server.close()
-        self.reset()
+        while self._passing:
+            self.reset()
+            await asyncio.wait(self._passing, timeout=0.1)
 
-    async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        passing = asyncio.ensure_future(self._pass_on(reader, writer))
+        self._passing.add(passing)
+        passing.add_done_callback(self._passing.discard)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.state is State.CUT:
+            self.pieces[State.CUT] += 1
             writer.transport.abort()
             return
         try:
@@ -85,6 +110,7 @@ class Line:
     ) -> None:
         with suppress(OSError):
             while piece := await reader.read(PIECE_BYTES):
+                self.pieces[self.state] += 1
                 if self.state is State.SLOW:
                     await asyncio.sleep(self.late_s)
                 if not (answers and self.state is State.HALF):

@@ -186,15 +186,15 @@ class Processes:
                 stderr=subprocess.STDOUT,
             )
 
-    def serve(self, port: int = 0) -> tuple[Running, str]:
+    def serve(self, port: int = 0, **settings: object) -> tuple[Running, str]:
         """A `serve` that is ready, and its address."""
-        started = self.start("serve", "--port", str(port))
+        started = self.start("serve", "--port", str(port), **settings)
         address = json.loads(started.wait_for('"listens_on"'))["listens_on"]
         return started, address
 
-    def work(self) -> Running:
+    def work(self, **settings: object) -> Running:
         """A `work` that is at work."""
-        started = self.start("work")
+        started = self.start("work", **settings)
         started.wait_for('"working"')
         return started
 

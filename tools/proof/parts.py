@@ -23,7 +23,8 @@ TABLE = REPORTS / "proof.md"
 class Row:
     """One line of the table: what was tried, how often, what was found wrong, from which seed, and how to repeat it.
 
-    ``found`` names each thing that is wrong, with what it takes to see it again; empty when nothing is.
+    ``found`` names each thing that is wrong, with what it takes to see it again; empty when nothing is. ``untried``
+    says why it could not be tried here.
     """
 
     tried: str
@@ -31,6 +32,7 @@ class Row:
     found: tuple[str, ...] = ()
     seed: str = ""
     command: str = ""
+    untried: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +60,39 @@ def forget(parts: Iterable[Part]) -> None:
 
 def table(parts: Iterable[Part]) -> list[str]:
     """The table of all that has been told, and for each part how long it took."""
-    lines = [
+    told = {
+        part.name: json.loads(_kept(part.name).read_text()) for part in parts if _kept(part.name).exists()
+    }
+    rows = [(name, Row(**row)) for name, of in told.items() for row in of["rows"]]
+    took = [f"{name} {of['seconds']:.0f} s" for name, of in told.items()]
+    return [*lines(rows), "", f"Took: {', '.join(took)}."]
+
+
+def lines(rows: Iterable[tuple[str, Row]]) -> list[str]:
+    """The table of these rows, each with the name of its part."""
+    return [
         "| part | tried | times | found | seed | again with |",
         "| --- | --- | --: | --- | --- | --- |",
+        *(_line(part, row) for part, row in rows),
     ]
-    took = []
-    for part in parts:
-        if not _kept(part.name).exists():
-            continue
-        told = json.loads(_kept(part.name).read_text())
-        took.append(f"{part.name} {told['seconds']:.0f} s")
-        lines += [_line(part.name, Row(**row)) for row in told["rows"]]
-    return [*lines, "", f"Took: {', '.join(took)}."]
 
 
 def write(parts: Iterable[Part]) -> None:
     """Print the table, and write it as a report."""
-    lines = table(parts)
-    TABLE.parent.mkdir(parents=True, exist_ok=True)
-    TABLE.write_text("\n".join(["# The proof", "", *lines]) + "\n")
-    print("\n".join(["", *lines]))
+    leave(TABLE, "The proof", table(parts))
+
+
+def leave(report: Path, title: str, said: Sequence[str]) -> None:
+    """Print these lines, and write them as a report with a title."""
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text("\n".join([f"# {title}", "", *said]) + "\n")
+    print("\n".join(["", *said]))
 
 
 def _line(part: str, row: Row) -> str:
-    found = "; ".join(row.found).replace("|", "\\|") or "nothing"
+    found = "; ".join(row.found).replace("|", "\\|") or (
+        f"not tried: {row.untried}" if row.untried else "nothing"
+    )
     command = f"`{row.command}`" if row.command else ""
     return f"| {part} | {row.tried} | {row.times} | {found} | {row.seed} | {command} |"
 
