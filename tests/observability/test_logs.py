@@ -93,7 +93,7 @@ def test_message_arguments_extras_and_exceptions_are_masked(stream, lines):
     (line,) = lines()
     for secret in (PAN, "asha", "987", "Asha"):
         assert secret not in stream.getvalue()
-    assert line["message"] == "refused ****-****-****-4242 {'cvc': ****, 'holder': ****}"
+    assert line["message"] == "refused ****-****-****-4242 {'cvc': '****', 'holder': '****'}"
     failure = line["exception"]
     assert isinstance(failure, dict)
     assert failure["type"] == "ValueError"

@@ -105,8 +105,8 @@ async def town(
 ) -> AsyncIterator[Town]:
     """The town in this folder. ``workers`` and ``serves`` name what each process has in its environment besides.
 
-    ``command`` starts processes anew instead of forking them. With ``gateway_apart`` the gateway is a process of its own that speaks HTTP and sends webhooks, else the simulator
-    in ours.
+    ``command`` starts processes anew instead of forking them. With ``gateway_apart`` the gateway is a process of its
+    own that speaks HTTP and sends webhooks, else the simulator in ours.
     """
     async with AsyncExitStack() as stack:
         leads = [server]

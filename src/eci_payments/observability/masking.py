@@ -40,11 +40,14 @@ _HARMLESS = re.compile(r"[A-Za-z.]*+|[A-Z_]*+|[0-9]{0,12}+")
 
 def mask(text: str) -> str:
     """The text without what must not be read in it. Never longer than `LONGEST_INPUT` and a mark."""
-    if _HARMLESS.fullmatch(text):
-        return text
-    if len(text) <= LONGEST_INPUT:
-        return _masked(text)
-    return _masked(text[:LONGEST_INPUT])[:-_EDGE] + CUT
+    if len(text) > LONGEST_INPUT:
+        return _within(_masked(text[:LONGEST_INPUT])[:-_EDGE] + CUT)
+    return text if _HARMLESS.fullmatch(text) else _within(_masked(text))
+
+
+def _within(masked: str) -> str:
+    """A mark may be longer than what it hides."""
+    return masked if len(masked) <= LONGEST_INPUT else masked[: LONGEST_INPUT - _EDGE] + CUT
 
 
 def _masked(text: str) -> str:

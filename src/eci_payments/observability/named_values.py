@@ -18,6 +18,7 @@ _QUOTED = re.compile(
     re.DOTALL,
 )
 """In quotes, also where a record stands as text within another; to the end of the text where they are not closed."""
+_OPENING = re.compile(r"""b?\\*+["']""")
 _BARE = {
     Privacy.SECRET: re.compile(r"""[^\s,;&"'\\(\[{)\]}]++"""),
     Privacy.PERSON: re.compile(r"""[^,;&"'\\(\[{)\]}\r\n=:|]++"""),
@@ -35,20 +36,32 @@ def hide_named(text: str) -> str:
 def _pieces(text: str) -> Iterator[str]:
     done = 0
     for name in _NAME.finditer(text):
-        end = _end_of_private_value(name, text) if name.start() >= done else None
-        if end is not None:
+        value = _private_value(name, text) if name.start() >= done else None
+        if value is not None:
             yield text[done : name.end()]
-            yield HIDDEN
-            done = end
+            yield _hidden(value)
+            done = name.end() + len(value)
     yield text[done:]
 
 
-def _end_of_private_value(name: re.Match[str], text: str) -> int | None:
+def _hidden(value: str) -> str:
+    """Quotes stay, so that it can be told where what is hidden ends, also when this is masked once more."""
+    opening = _OPENING.match(value)
+    if opening is None:
+        return HIDDEN
+    begun, quote = opening[0], opening[0][-1]
+    end = len(value) - value.endswith(quote) if len(value) > len(begun) else len(value)
+    while end > len(begun) and "\\" in begun and value[end - 1] == "\\":
+        end -= 1
+    return f"{begun}{HIDDEN}{value[end:]}"
+
+
+def _private_value(name: re.Match[str], text: str) -> str | None:
     privacy = _privacy(name, text)
     if privacy is Privacy.OPEN or _MASKED_CARD.match(text, name.end()):
         return None
-    value = _QUOTED.match(text, name.end()) or _bare(privacy, name, text)
-    return value.end() if value else None
+    value = _QUOTED.match(text, name.end())
+    return value[0] if value else _bare_value(privacy, name, text)
 
 
 def _privacy(name: re.Match[str], text: str) -> Privacy:
@@ -66,10 +79,23 @@ def _as_record(privacy: Privacy, name: re.Match[str]) -> Privacy:
     return privacy if is_field and "," not in name["is"] else Privacy.OPEN
 
 
-def _bare(privacy: Privacy, name: re.Match[str], text: str) -> re.Match[str] | None:
+def _bare_value(privacy: Privacy, name: re.Match[str], text: str) -> str | None:
     if privacy is Privacy.RECORD and not text[name.end() : name.end() + 1].isdecimal():
         return None
-    return _BARE[privacy].match(text, name.end())
+    found = _BARE[privacy].match(text, name.end())
+    if found is None:
+        return None
+    if privacy is Privacy.PERSON and text[found.end() : found.end() + 1] in {"=", ":"}:
+        return _without_last_word(found[0])
+    return found[0]
+
+
+def _without_last_word(value: str) -> str:
+    """A person's name in several words ends before the next name of a value: ``holder=Asha Rao cvc=123``."""
+    end = len(value.rstrip())
+    while end and (value[end - 1].isalnum() or value[end - 1] in "_-"):
+        end -= 1
+    return value[:end].rstrip() or value
 
 
 _ALONE_ENOUGH = frozenset({Privacy.SECRET, Privacy.PERSON, Privacy.HEADER})
