@@ -17,7 +17,7 @@ FLOOD_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 
-.PHONY: help run test check format-check lint types contracts sizes format bench bench-quick bench-large bench-profile performance bench-slow-gateway chaos chaos-kill proof restore-drill trace flood lock clean
+.PHONY: help run test check format-check lint types contracts sizes format bench bench-quick bench-large bench-profile performance bench-slow-gateway chaos chaos-kill soak proof restore-drill trace flood lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ chaos-kill: $(VENV)/.stamp-dev ## Kill serve and work 50 times under load (make 
 
 chaos: $(VENV)/.stamp-dev ## Outages of real parts under load, each with an audit; one table at the end (CHAOS_ARGS="--seed 7")
 	PYTHONPATH=tools $(BIN)/python -m chaos $(CHAOS_ARGS)
+
+soak: $(VENV)/.stamp-dev ## Half the maximum rate for 15 minutes (SOAK_MINUTES): nothing grows, the books are right
+	@PYTHONPATH=tools $(BIN)/python -m soak --minutes $${SOAK_MINUTES:-15} $(SOAK_ARGS)
 
 restore-drill: $(VENV)/.stamp-dev ## Restore from a dump, and from a base backup and archive to a moment; recover and verify
 	RESTORE_DRILL=on $(BIN)/python -m pytest tests/deploy/test_restore_drill.py tests/deploy/test_point_in_time.py

@@ -69,7 +69,7 @@ def measure(
         told.charge(2, "warm")
         running.analyze()
         with running.worker():
-            _drained(running)
+            drained(running)
         for number in range(asked.rounds):
             api, worker = _backlog(told, asked.seconds, f"backlog-{number}")
             rounds["api"].append(api)
@@ -89,7 +89,7 @@ def _backlog(told: Told, seconds: int, run: str) -> tuple[Run, Run]:
     api = measured(told.charge(seconds, run))
     told.peer.answered()
     with told.running.worker():
-        _drained(told.running)
+        drained(told.running)
     (row,) = told.running.ask(
         "SELECT count(*) AS told, extract(epoch FROM max(d.concluded_at) - min(d.first_attempt_at)) AS seconds"
         " FROM deliveries d JOIN payments p USING (merchant_id, payment_id) WHERE p.order_id LIKE $1",
@@ -100,7 +100,7 @@ def _backlog(told: Told, seconds: int, run: str) -> tuple[Run, Run]:
     return api, {"per_second": round(row["told"] / float(row["seconds"]), 1), "told": row["told"]}
 
 
-def _drained(running: Stack) -> None:
+def drained(running: Stack) -> None:
     """Wait until every event has been fanned out and every delivery concluded."""
     deadline = time.monotonic() + DRAIN_TIMEOUT_S
     while time.monotonic() < deadline:
@@ -158,7 +158,7 @@ def _charged(told: Told, asked: argparse.Namespace) -> int:
 def _paced(told: Told, per_second: float, seconds: int, run: str) -> Run:
     told.peer.answered()
     outcome = told.charge(seconds, run, per_second)
-    _drained(told.running)
+    drained(told.running)
     waits = list(_waits(told, run))
     ordered = sorted(wait for _, wait in waits)
     begun = min(at for at, _ in waits)

@@ -1,0 +1,1 @@
+"""``make soak``: many minutes at half the maximum rate; nothing may grow that should not."""
