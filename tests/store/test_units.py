@@ -18,6 +18,7 @@ from eci_payments.store.ids import LEAST_BLOCKS
 from eci_payments.store.lane import DatabaseAway
 from eci_payments.store.session import Database, run
 from eci_payments.store.tables import ID_BLOCK
+from eci_payments.store.turns import SHARE
 from eci_payments.store.units import KeyTaken, Unit
 from support.engine import SCOPES, caller, charging, open_house, told
 from support.gateway import ScriptedGateway
@@ -366,3 +367,24 @@ async def test_reading_sessions_cannot_write(service_url):
         async with database.read() as reading:
             await run(reading, "UPDATE payments SET version = 1")
     await database.close()
+
+
+async def test_one_callers_backlog_does_not_hold_up_another(house):
+    """A hundred of one caller's wait; what another sends then is written in the next batch but one at the latest."""
+    written = []
+
+    def unit(number, actor):
+        made = replace(creating(house, f"{actor}-{number}"), actor=actor)
+
+        def decide(found):
+            written.append(actor)
+            return made.decide(found)
+
+        return replace(made, decide=decide)
+
+    backlog = [asyncio.ensure_future(house.lane.submit(unit(number, "one"))) for number in range(100)]
+    await asyncio.sleep(0)
+    await house.lane.submit(unit(0, "other"))
+    assert written.index("other") <= 64 + SHARE
+    await asyncio.gather(*backlog)
+    assert len(set(written)) == 2

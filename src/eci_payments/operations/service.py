@@ -118,6 +118,7 @@ class Payments:
             order_id=command.order_id,
             claim=caller.claim,
             screen=screen,
+            actor=caller.actor,
         )
         return await self._drive(Begin(caller, unit))
 
@@ -313,7 +314,7 @@ class Payments:
         return await self._decide(caller, payment_id, lambda found: report.report(found, caller))
 
     async def _decide(self, caller: Caller, payment_id: PaymentId, decide: Decide) -> Answer:
-        unit = Unit(caller.merchant_id, decide, payment_id=payment_id, claim=caller.claim)
+        unit = Unit(caller.merchant_id, decide, payment_id=payment_id, claim=caller.claim, actor=caller.actor)
         return await self._drive(Begin(caller, unit))
 
     async def _begin(
@@ -336,6 +337,7 @@ class Payments:
             claim=caller.claim,
             operation_id=operation_id,
             screen=screen,
+            actor=caller.actor,
         )
         return await self._drive(Begin(caller, unit, instrument, others))
 

@@ -165,6 +165,7 @@ class Bind:
             operation.merchant_id,
             lambda found: bind(found, self.caller, bound),
             payment_id=operation.payment_id,
+            actor=self.caller.actor,
         )
         change = await engine.submit_surely(unit)
         if isinstance(change, KeyTaken) or not change.operations:
@@ -235,6 +236,7 @@ class Reroute:
             first.merchant_id,
             lambda found: rerouting.decide(found, self.caller, engine.rules),
             payment_id=first.payment_id,
+            actor=self.caller.actor,
         )
         change = await engine.submit_surely(unit)
         if isinstance(change, KeyTaken):
@@ -346,6 +348,7 @@ class Conclude:
             ),
             payment_id=operation.payment_id,
             follows=self.made,
+            actor=self.caller.actor,
         )
         change = await engine.submit_surely(unit)
         if isinstance(change, KeyTaken):

@@ -1,13 +1,12 @@
 """The lane: callers' units join one transaction while the one before is being written.
 
 No timer: a batch is what arrived meanwhile, so under no load a unit waits for nobody. The queue is bounded;
-beyond it callers are told to come back (503), which is the service's back-pressure.
+beyond it callers are told to come back (503), which is the service's back-pressure. Callers take turns (`turns`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from eci_payments.domain.change import Change
 from eci_payments.domain.errors import Refusal, RefusalCode
+from eci_payments.store.turns import Turns
 from eci_payments.store.units import Deferred, Overtaken, write_units
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Lane:
         self._key_window_h = key_window_h
         self._measured = measured
         self._committed = committed
-        self._queue: deque[_Waiting] = deque()
+        self._queue: Turns[_Waiting] = Turns()
         self._writer: asyncio.Task[None] | None = None
         self.batches = 0
         self.units = 0
@@ -119,7 +119,7 @@ class Lane:
                 RefusalCode.BUSY, "The service is at its limit; try again shortly.", retry_after_s=1
             )
         waiting = _Waiting(unit, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
+        self._queue.add(unit.actor, waiting)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all(), name="lane")
         result = await waiting.result  # whoever is cancelled cancels this future, which nobody else looks at
@@ -135,8 +135,7 @@ class Lane:
     async def _write_all(self) -> None:
         try:
             while self._queue:
-                count = min(self._batch_max, len(self._queue))
-                await self._write([self._queue.popleft() for _ in range(count)])
+                await self._write(self._queue.take(self._batch_max))
         finally:
             self._writer = None
 
@@ -174,7 +173,7 @@ class Lane:
             )
         else:
             waiting.deferrals += 1
-            self._queue.append(waiting)
+            self._queue.add(waiting.unit.actor, waiting)
 
     async def _transaction(self, units: Sequence[Unit]) -> list[Result]:
         read_all = False

@@ -71,6 +71,7 @@ class Unit:
     ``operation_id`` is taken beforehand by units that begin an operation, so that a claimed key names it.
     ``follows`` is the change that made the payment, where the unit goes on with it: as long as nobody else has written
     to the payment or its operation since, which the guards of every write tell, nothing has to be read again.
+    ``actor`` is who it is done for: actors take turns in a lane.
     ``screen`` is what a charge is held against when it has been decided, where its merchant limits anything.
     """
 
@@ -82,6 +83,7 @@ class Unit:
     operation_id: OperationId | None = None
     follows: Change | None = None
     screen: Screen | None = None
+    actor: str = ""
     restores: bool = False
     """Whether it writes again what a restore has lost, and may do so while nothing else begins."""
 
