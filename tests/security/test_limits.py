@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eci_payments.api.access import FLUSH_S
 from eci_payments.api.limits import TOLD_FROM, WINDOW_S, Limits, Subject
+from eci_payments.store.admin_events import newest_events
 from support.access import bearer, guarded_api
+from support.waiting import until
 
 LIST = "/v1/payments"
 LIMIT = 100
@@ -175,3 +178,27 @@ async def test_sums_are_written_soon_and_old_ones_forgotten(service_url, keys):
         await api.get(LIST, headers=key)
         await asyncio.sleep(FLUSH_S + 0.3)
         assert not access.limits.has_untold
+
+
+async def test_a_flood_of_refusals_is_two_lines_of_the_log_and_counted_in_the_trail_and_the_measures(
+    service_url, keys, caplog
+):
+    key, refused = bearer(await keys.make()), 30
+    with caplog.at_level(logging.INFO):
+        async with guarded_api(service_url, rate_per_key=1) as (api, _):
+            for _ in range(WINDOW_S + refused):
+                await api.get(LIST, headers=key)
+
+            async def told():
+                return [record for record in caplog.records if "times" in vars(record)]
+
+            await until(told)
+            measures = (await api.client.get("/metrics", headers=bearer(await keys.make()))).text
+    written = [vars(each)["access fields"] for each in caplog.records if "access fields" in vars(each)]
+    one_by_one = sum(each["status"] == 429 for each in written)
+    assert one_by_one + sum(vars(each)["times"] for each in await told()) == refused
+    assert one_by_one < refused
+    assert f'status="429"}} {refused}.0' in measures
+    async with keys.owner.read() as session:
+        events = await newest_events(session, 1)
+    assert sum(each.times for each in events if each.event.result == "429") == refused

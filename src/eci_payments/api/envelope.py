@@ -1,11 +1,13 @@
 """What every request and response has, whatever route takes it: plain ASGI around the whole app.
 
 A context (correlation id, trace), the headers that every response carries, HEAD as a GET without its body, the access
-log, the measures, and an answer for whatever goes wrong further in.
+log, the measures, and an answer for whatever goes wrong further in. Refusals by a rate limit (429) have one line of the
+access log for each address and second, and one more with the number of the others.
 """
 
 from __future__ import annotations
 
+import logging
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from eci_payments.api.cors import Cors
 from eci_payments.api.stream.response import HEAD, STREAM
 from eci_payments.observability.context import enter, merchant_id, of_headers
 from eci_payments.observability.logs import log_access
+from eci_payments.observability.repeats import Repeats
 from eci_payments.observability.spans import Kind, of_request
 
 if TYPE_CHECKING:
@@ -38,6 +41,9 @@ UNMATCHED = "unmatched"
 UNTRACED = frozenset({"/health", "/livez", "/readyz", "/metrics"})
 """Routes that machines ask every few seconds: nobody looks for their traces."""
 SERVER_ERROR = 500
+TOO_MANY = 429
+
+log = logging.getLogger(__name__)
 
 
 class Envelope:
@@ -47,6 +53,7 @@ class Envelope:
         self._app = app
         self._services = services
         self._cors = Cors(services.settings.page_origins)
+        self._too_many = Repeats(_told_of_more)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Any ASGI event; only HTTP requests are wrapped."""
@@ -73,6 +80,8 @@ class Envelope:
         scope, route = exchange.scope, exchange.route
         self._services.metrics.request_ended(scope["method"], route, exchange.status, seconds)
         client = scope.get("client")
+        if exchange.status == TOO_MANY and not self._too_many.is_first(client[0] if client else ""):
+            return
         log_access(
             method=exchange.method,
             route=route,
@@ -81,6 +90,10 @@ class Envelope:
             path=scope["path"],
             client=client[0] if client else None,
         )
+
+
+def _told_of_more(client: str, times: int) -> None:
+    log.info("more requests were answered 429", extra={"client": client, "times": times, "status": TOO_MANY})
 
 
 def _describe(span: Span | Nothing, exchange: _Exchange, correlation_id: str) -> None:
