@@ -115,6 +115,19 @@ async def test_a_key_is_told_its_limit_and_refused_beyond_it(service_url, keys):
         assert other.status_code == 200
 
 
+async def test_a_key_with_a_limit_of_its_own_has_that_one(service_url, keys):
+    for rate_of_all in (2, 0):
+        wide, narrow = bearer(await keys.make(per_second=3)), bearer(await keys.make(per_second=1))
+        async with guarded_api(service_url, rate_per_key=rate_of_all) as (api, access):
+            access.limits._clock = lambda: 1000.0 * WINDOW_S
+            assert [await passing(api, each) for each in (wide, narrow)] == [30, 10]
+
+
+async def passing(api, key):
+    """How many of forty requests pass."""
+    return sum([(await api.get(LIST, headers=key)).status_code == 200 for _ in range(40)])
+
+
 async def test_an_address_is_limited_before_its_key_is_looked_at(service_url):
     async with guarded_api(service_url, rate_per_address=1) as (api, _):
         statuses = [(await api.get(LIST, headers=bearer("x"))).status_code for _ in range(15)]

@@ -82,10 +82,23 @@ def test_keys_are_made_listed_rotated_and_revoked(settings):
         [key[:18], "works", "charge,read"],
         [rotated[:18], "revoked", "charge,read"],
     ]
+    assert all("expires" in line for line in listed)  # the new key lives as long as the old one was made for
     assert key not in "".join(listed)
     assert command(settings, "keys", "revoke", rotated[:18]).returncode == 1
     assert "scopes must be of" in command(settings, "keys", "create", "--scopes", "everything").stderr
     assert "there is no merchant 9" in command(settings, "keys", "list", "--merchant", "9").stderr
+
+
+def test_a_key_has_a_rate_limit_of_its_own_and_hands_it_on(settings):
+    key = command(settings, "keys", "create", "--scopes", "read", "--per-second", "250").stdout.strip()
+    rotated = command(settings, "keys", "rotate", key[:18], "--expires-days", "7").stdout.strip()
+    assert command(settings, "keys", "limit", key[:18], "--per-second", "0").returncode == 0
+    old, new = command(settings, "keys", "list").stdout.splitlines()
+    assert (old[:18], "250/s" in old) == (key[:18], False)
+    assert (new[:18], "250/s" in new, "expires" in new) == (rotated[:18], True, True)
+    trail = command(settings, "audit", "events").stdout
+    assert f"{key[6:18]} to the default per second" in trail
+    assert command(settings, "keys", "limit", "eci_1_nobodys", "--per-second", "5").returncode == 1
 
 
 def test_merchants_are_made_and_have_keys_of_their_own(settings):

@@ -60,6 +60,7 @@ async def test_history_cannot_be_rewritten_by_the_service(service_url, table, st
         "INSERT INTO api_keys (merchant_id, key_id, name, hash, scopes) VALUES (1, 'x', 'x', 'x', '{admin}')",
         "UPDATE api_keys SET revoked_at = NULL",
         "UPDATE api_keys SET scopes = '{admin}'",
+        "UPDATE api_keys SET rate_per_second = 1000000",
         "DELETE FROM api_keys",
     ],
 )

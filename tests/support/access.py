@@ -27,11 +27,15 @@ class Keys:
     owner: Database
 
     async def make(
-        self, scopes: Collection[Scope] = EVERY_SCOPE, merchant: int = SINGLE_SHOP, days: int | None = None
+        self,
+        scopes: Collection[Scope] = EVERY_SCOPE,
+        merchant: int = SINGLE_SHOP,
+        days: int | None = None,
+        per_second: int | None = None,
     ) -> str:
         text = new_key(MerchantId(merchant), secrets.token_bytes(SECRET_BYTES))
         async with self.owner.write() as session:
-            assert await add_key(session, known(text), "test", scopes, days)
+            assert await add_key(session, known(text), "test", scopes, days, per_second)
         return text
 
     async def make_expired(self) -> str:

@@ -221,9 +221,10 @@ class Access:
     def _limit_key(self, principal: Principal, scope: Scope) -> None:
         if principal.key_id:
             self._used.add((principal.merchant_id, principal.key_id))
-        if self.rules.rate_per_key:
+        rate = principal.rate_per_second or self.rules.rate_per_key
+        if rate:
             scope[PRINCIPAL] = principal
-            scope[VERDICT] = self._take(_key_subject(principal, self.rules.rate_per_key))
+            scope[VERDICT] = self._take(_key_subject(principal, rate))
 
     def _take(self, subject: Subject) -> Verdict:
         verdict = self.limits.take(subject)

@@ -118,7 +118,13 @@ class KeyRing:
             stored = await find_key(session, key.merchant_id, key.key_id)
         if stored is None or not hmac.compare_digest(stored.hash, key.hash):
             return Found(None, now, why_not="unknown")
-        principal = Principal(stored.merchant_id, f"key:{stored.key_id}", stored.scopes, stored.key_id)
+        principal = Principal(
+            stored.merchant_id,
+            f"key:{stored.key_id}",
+            stored.scopes,
+            stored.key_id,
+            rate_per_second=stored.rate_per_second,
+        )
         if not stored.is_usable:
             return Found(None, now, why_not=f"{principal.actor} is revoked or expired")
         return Found(principal, now, None if stored.ends_in_s is None else now + stored.ends_in_s)

@@ -14,6 +14,7 @@ class Principal:
     """The merchant whose things they see, the name under which the audit trail knows them, and what they may do.
 
     ``key_id`` is empty where nobody needed a key. With a ``token`` they see its payment and nothing else.
+    ``rate_per_second`` is their key's own rate limit, where it has one.
     """
 
     merchant_id: MerchantId
@@ -21,6 +22,7 @@ class Principal:
     scopes: frozenset[Scope] = EVERY_SCOPE
     key_id: str = ""
     token: ReadToken | None = None
+    rate_per_second: int | None = None
 
 
 OPEN = Principal(SINGLE_SHOP, "open")

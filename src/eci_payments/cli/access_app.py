@@ -48,17 +48,21 @@ def create_key(
     expires_days: Annotated[
         int | None, typer.Option(min=1, max=3650, help="Days after which it ends; never if not given.")
     ] = None,
+    per_second: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="Its own rate limit; RATE_LIMIT_PER_KEY if not given."),
+    ] = None,
     merchant: Merchant = 1,
 ) -> None:
     """Make a key and print it, once: only its hash is stored."""
     from eci_payments.cli import keys as command
 
-    command.create(merchant, name, scopes, expires_days)
+    command.create(merchant, name, scopes, expires_days, per_second)
 
 
 @keys_app.command("list")
 def list_keys(merchant: Merchant = 1) -> None:
-    """List a merchant's keys: what they may do, until when, when they were last used."""
+    """List a merchant's keys: what they may do, how often, until when, when they were last used."""
     from eci_payments.cli import keys as command
 
     command.show(merchant)
@@ -70,12 +74,33 @@ def rotate_key(
     grace_hours: Annotated[
         float, typer.Option(min=0, max=720, help="Hours for which the old one still works.")
     ] = 24,
+    expires_days: Annotated[
+        int | None,
+        typer.Option(min=1, max=3650, help="Days after which the new one ends; as many as the old one had."),
+    ] = None,
     merchant: Merchant = 1,
 ) -> None:
-    """Make a key that may do the same, and let the old one end after a while."""
+    """Make a key that may do the same for as long, and let the old one end after a while."""
     from eci_payments.cli import keys as command
 
-    command.rotate(merchant, key_id, grace_hours)
+    command.rotate(merchant, key_id, grace_hours, expires_days)
+
+
+@keys_app.command("limit")
+def limit_key(
+    key_id: KeyId,
+    per_second: Annotated[
+        int,
+        typer.Option(
+            min=0, max=1_000_000, help="Requests per second, over 10 s; 0: as RATE_LIMIT_PER_KEY says."
+        ),
+    ],
+    merchant: Merchant = 1,
+) -> None:
+    """Give a key a rate limit of its own. It holds everywhere within 5 seconds."""
+    from eci_payments.cli import keys as command
+
+    command.limit(merchant, key_id, per_second or None)
 
 
 @keys_app.command("revoke")

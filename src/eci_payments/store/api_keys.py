@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """One key. ``ends_in_s``: seconds until it expires, by the database's clock; None when it does not."""
+    """One key. ``ends_in_s``: seconds until it expires, by the database's clock; None when it does not.
+
+    ``rate_per_second`` None: as the settings say for all keys.
+    """
 
     merchant_id: MerchantId
     key_id: str
@@ -30,6 +33,7 @@ class StoredKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    rate_per_second: int | None
     ends_in_s: float | None
 
     @property
@@ -62,16 +66,24 @@ async def add_key(
     name: str,
     scopes: Collection[Scope],
     lives_days: int | None = None,
+    rate_per_second: int | None = None,
 ) -> bool:
     """Store a key; False when there is one with its id already, which is left as it is."""
     listed = sorted(scopes)
-    rows = await run(session, _ADD, key.merchant_id, key.key_id, name, key.hash, listed, lives_days)
+    values = (key.merchant_id, key.key_id, name, key.hash, listed, lives_days, rate_per_second)
+    rows = await run(session, _ADD, *values)
     return bool(rows)
 
 
 async def revoke_key(session: WriteSession, merchant_id: int, key_id: str) -> bool:
     """End a key for good, now; False when there is no such key or it was revoked already."""
     rows = await run(session, _REVOKE, merchant_id, key_id)
+    return bool(rows)
+
+
+async def limit_key(session: WriteSession, merchant_id: int, key_id: str, per_second: int | None) -> bool:
+    """Give a key a rate limit of its own, or with None the settings' again; False when there is no such key."""
+    rows = await run(session, _LIMIT, merchant_id, key_id, per_second)
     return bool(rows)
 
 
@@ -95,17 +107,20 @@ def _stored(
 
 _SELECT = """
 SELECT merchant_id, key_id, name, hash, scopes, created_at, expires_at, revoked_at, last_used_at,
-       extract(epoch FROM expires_at - now())::float8 AS ends_in_s
+       rate_per_second, extract(epoch FROM expires_at - now())::float8 AS ends_in_s
 FROM api_keys
 """
 _ADD = """
-INSERT INTO api_keys (merchant_id, key_id, name, hash, scopes, expires_at)
-VALUES ($1, $2, $3, $4, $5, now() + make_interval(days => $6))
+INSERT INTO api_keys (merchant_id, key_id, name, hash, scopes, expires_at, rate_per_second)
+VALUES ($1, $2, $3, $4, $5, now() + make_interval(days => $6), $7)
 ON CONFLICT DO NOTHING RETURNING key_id
 """
 _REVOKE = """
 UPDATE api_keys SET revoked_at = now() WHERE merchant_id = $1 AND key_id = $2 AND revoked_at IS NULL
 RETURNING key_id
+"""
+_LIMIT = """
+UPDATE api_keys SET rate_per_second = $3 WHERE merchant_id = $1 AND key_id = $2 RETURNING key_id
 """
 _END = """
 UPDATE api_keys SET expires_at = least(expires_at, now() + make_interval(secs => $3::float8 * 3600))

@@ -431,6 +431,7 @@ api_keys = Table(
     Column("expires_at", TIME),
     Column("revoked_at", TIME),
     Column("last_used_at", TIME),
+    Column("rate_per_second", Integer),
     PrimaryKeyConstraint("merchant_id", "key_id"),
     ForeignKeyConstraint(["merchant_id"], ["merchants.merchant_id"]),
     CheckConstraint("octet_length(hash) = 32", name="hash"),
@@ -438,6 +439,7 @@ api_keys = Table(
         "cardinality(scopes) > 0 AND scopes <@ ARRAY['charge', 'refund', 'read', 'operate', 'admin']",
         name="scopes",
     ),
+    CheckConstraint("rate_per_second BETWEEN 1 AND 1000000", name="rate"),
 )
 
 admin_events = Table(
