@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proof import auditor
-from proof.books import Heard, Row
+from proof.books import Disputed, Heard, Row
 from support.books import right
 
 
@@ -47,6 +47,17 @@ def released(books):
     books.heard.append(Heard(9, "inventory", "TXN1-2-inventory", {}))
 
 
+def disputed(state: str, ours: Row | None = None):
+    """A dispute in the gateway's record, and one in ours."""
+
+    def put(books):
+        object.__setattr__(books, "disputed", (Disputed("dp_1", "KEY1", 100, state),))
+        books.ours["disputes"] += [ours] if ours else []
+
+    return put
+
+
+LOST: Row = {"payment_id": 1, "reference": "dp_1", "state": "LOST", "amount_minor": 100}
 ELSEWHERE: Row = {
     "payment_id": 1, "refund_id": 1, "amount_minor": 30, "status": "SUCCEEDED", "made_elsewhere": True,
     "gateway_reference": "rf_1",
@@ -88,6 +99,13 @@ BREAKS = {
         change("ledger_entries", currency="JPY"),
         change("payments", amount_unapplied_minor=1),
         change("ledger_entries", credit_account="unapplied"),
+        change("ledger_entries", debit_account="disputes"),
+        disputed("lost", LOST),
+    ],
+    "disputes_are_the_gateways": [
+        disputed("open"),
+        disputed("won", LOST),
+        lambda books: books.ours["disputes"].append(LOST),
     ],
     "the_status_is_true": [
         change("payments", status="FAILED"),

@@ -29,6 +29,7 @@ def right() -> Books:
     """One order, paid with 100."""
     payment = version(2, "COMPLETED", 100) | {
         "payment_id": 1, "order_id": "order-1", "transaction_id": "TXN1", "open_operation_id": None,
+        "currency": "INR",
         "event_sequence": 1, "attempt": 1,
     }  # fmt: skip
     operation = {
@@ -44,6 +45,7 @@ def right() -> Books:
         "payments": [payment],
         "operations": [operation],
         "refunds": [],
+        "disputes": [],
         "ledger_entries": [entry],
         "transactions": [
             {"payment_id": 1, "operation_id": 1, "reason": None, "transaction_log_id": 1, "version": 1,

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 Told = dict[str, Any]
 ORDER, USER = OrderId("order-1"), UserId("7")
-AMOUNT_MINOR = 10000
+AMOUNT_MINOR, DISPUTED_MINOR = 10000, 4000
 DECLINED, ACTION, PENDING, UNSAID, DENIED_UNSAID, LATE = 5, 35, 26, 23, 24, 29
 """Endings of amounts that steer the sandbox."""
 SCOPES = {
@@ -363,10 +363,41 @@ async def refund_elsewhere(house: House) -> None:
     (charge,) = await house.owner.fetch(
         "SELECT gateway_reference FROM operations WHERE merchant_id = $1", house.merchant
     )
+    await _at_the_gateway(
+        house, "POST", "/refunds", {"charge": charge["gateway_reference"], "amount_minor": 3000}
+    )
+
+
+async def dispute_elsewhere(house: House) -> None:
+    """The customer's bank takes a part of the money back."""
+    (charge,) = await house.owner.fetch(
+        "SELECT gateway_reference FROM operations WHERE merchant_id = $1 AND kind = 'CHARGE'", house.merchant
+    )
+    await _at_the_gateway(
+        house, "POST", "/disputes", {"charge": charge["gateway_reference"], "amount_minor": DISPUTED_MINOR}
+    )
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """The bank decides the dispute."""
+
+    state: str
+
+    async def __call__(self, house: House) -> None:
+        """Say how."""
+        with closing(sqlite3.connect(house.place.record, timeout=20)) as record:
+            ((reference,),) = record.execute(
+                "SELECT d.reference FROM disputes d JOIN operations o ON o.key = d.root_key WHERE o.merchant_id = ?",
+                (house.merchant,),
+            ).fetchall()
+        await _at_the_gateway(house, "PUT", f"/disputes/{reference}", {"state": self.state})
+
+
+async def _at_the_gateway(house: House, verb: str, path: str, body: dict[str, Any]) -> None:
     async with httpx.AsyncClient(base_url=house.place.sandbox_url, trust_env=False) as client:
         headers = {"Authorization": f"Bearer {API_KEY}"}
-        body = {"charge": charge["gateway_reference"], "amount_minor": 3000}
-        (await client.post("/v1/dashboard/refunds", json=body, headers=headers)).raise_for_status()
+        (await client.request(verb, f"/v1/dashboard{path}", json=body, headers=headers)).raise_for_status()
 
 
 async def open_the_post(house: House) -> None:

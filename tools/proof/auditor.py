@@ -27,6 +27,8 @@ KINDS = {
     "RELEASE": "void",
 }
 """What each of our operations is called at the gateway."""
+WITHHELD, TAKEN_BACK = {"open", "lost"}, {"lost"}
+"""States of a dispute in which the gateway keeps its amount, and in which the merchant has lost it."""
 RESERVES = {"charge", "authorize"}
 TOLD_TO_ORDER = {
     "payment.created",
@@ -200,6 +202,8 @@ def the_ledger_is_the_gateways(books: Books) -> Iterator[str]:
         for (account, currency), amount in held.items():
             if account.startswith("gateway:"):
                 receivable[currency] += amount
+        withheld, lost = _disputed(books, payment, WITHHELD), _disputed(books, payment, TAKEN_BACK)
+        moved[payment["currency"]] -= withheld
         for currency in receivable.keys() | moved.keys():
             if receivable[currency] != moved[currency]:
                 yield (
@@ -210,10 +214,27 @@ def the_ledger_is_the_gateways(books: Books) -> Iterator[str]:
         if unapplied != payment["amount_unapplied_minor"]:
             yield f"{payment['order_id']}: unapplied {payment['amount_unapplied_minor']}, in the ledger {unapplied}"
         payable = -sum(amount for (account, _), amount in held.items() if account.endswith(":payable"))
-        if payable != payment["amount_captured_minor"] - payment["amount_refunded_minor"] and not _retried(
-            payment
-        ):
+        due = payment["amount_captured_minor"] - payment["amount_refunded_minor"] - lost
+        if payable != due and not _retried(payment):
             yield f"{payment['order_id']}: payable {payable} does not follow from the payment"
+        disputes = sum(amount for (account, _), amount in held.items() if account == "disputes")
+        if disputes != withheld - lost:
+            yield f"{payment['order_id']}: {withheld - lost} in dispute, in the ledger {disputes}"
+
+
+def disputes_are_the_gateways(books: Books) -> Iterator[str]:
+    """Every dispute that the gateway has is recorded, as it was decided last, and no other."""
+    ours = {row["reference"]: (row["state"].lower(), row["amount_minor"]) for row in books.ours["disputes"]}
+    there = {each.reference: (each.state, each.amount_minor) for each in books.disputed}
+    for reference in ours.keys() | there.keys():
+        if ours.get(reference) != there.get(reference):
+            yield f"dispute {reference}: ours {ours.get(reference)}, the gateway's {there.get(reference)}"
+
+
+def _disputed(books: Books, payment: Row, states: set[str]) -> int:
+    """What the gateway's disputes of this payment in these states amount to."""
+    mine = {there.key for there in books.at_gateway(payment)}
+    return sum(each.amount_minor for each in books.disputed if each.root_key in mine and each.state in states)
 
 
 def _retried(payment: Row) -> bool:
@@ -368,6 +389,7 @@ LAWS: tuple[Callable[[Books], Iterator[str]], ...] = (
     one_live_charge,
     late_money_goes_back,
     the_ledger_is_the_gateways,
+    disputes_are_the_gateways,
     the_status_is_true,
     the_trail_is_whole,
     every_move_is_told,

@@ -24,6 +24,7 @@ OURS = (
     "payments",
     "operations",
     "refunds",
+    "disputes",
     "ledger_entries",
     "transactions",
     "events",
@@ -51,6 +52,16 @@ class AtGateway:
 
 
 @dataclass(frozen=True, slots=True)
+class Disputed:
+    """One dispute in the gateway's own record: of which charge, as it was decided last. In minor units."""
+
+    reference: str
+    root_key: str
+    amount_minor: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """One call that a peer took: in which place, with which key, what it said, and when, where somebody knows."""
 
@@ -63,7 +74,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Everything about one merchant: our rows by table, the gateway's operations by our key, what peers took.
+    """Everything about one merchant: our rows by table, the gateway's operations by our key, what peers took, disputes.
 
     ``holds_late``: it was chosen that money which comes late is held for a person.
     """
@@ -71,6 +82,7 @@ class Books:
     ours: dict[str, list[Row]]
     gateway: dict[str, AtGateway]
     heard: list[Heard]
+    disputed: tuple[Disputed, ...] = ()
     holds_late: bool = False
 
     def of(self, table: str, payment: Row) -> list[Row]:
@@ -122,6 +134,16 @@ def gateway_record(connection: sqlite3.Connection, merchant: int, now_s: float) 
     }
 
 
+def gateway_disputes(connection: sqlite3.Connection, merchant: int) -> tuple[Disputed, ...]:
+    """The simulator's own table of disputes, of this merchant's charges."""
+    rows = connection.execute(
+        "SELECT d.reference, d.root_key, d.amount_minor, d.state FROM disputes d JOIN operations o"
+        " ON o.key = d.root_key WHERE o.merchant_id = ? ORDER BY d.rowid",
+        (merchant,),
+    ).fetchall()
+    return tuple(Disputed(*row) for row in rows)
+
+
 def journal(path: Path) -> list[tuple[int, str, str, str]]:
     """Place, peer, key and body of every call that a stand-in peer took."""
     with closing(sqlite3.connect(path)) as connection:
@@ -146,4 +168,5 @@ async def read(owner_url: str, merchant: int, record: Path, peers: Path) -> Book
         await connection.close()
     with closing(sqlite3.connect(record)) as sandbox:
         gateway = gateway_record(sandbox, merchant, time.time())
-    return Books(ours, gateway, heard(journal(peers), ours["payments"]))
+        disputed = gateway_disputes(sandbox, merchant)
+    return Books(ours, gateway, heard(journal(peers), ours["payments"]), disputed)

@@ -17,6 +17,7 @@ from proof.acts import (
     Capturing,
     Charging,
     Collecting,
+    Deciding,
     Dying,
     Hook,
     Looping,
@@ -30,6 +31,7 @@ from proof.acts import (
     create,
     customer_approves,
     deliver,
+    dispute_elsewhere,
     expire,
     limit_users,
     money_comes_late,
@@ -70,6 +72,11 @@ class Scenario:
     away: bool = False
     repeats: bool = True
     told: bool = False
+
+
+def _told(name: str, *before: Any) -> Scenario:
+    """What the gateway tells of by itself."""
+    return Scenario(name, open_the_post, before, repeats=False, told=True)
 
 
 def _works(name: str, act: Any, *before: Any, calls: bool = False) -> Scenario:
@@ -152,12 +159,17 @@ SCENARIOS: tuple[Scenario, ...] = (
     _works("webhook", Hook(), Charging(UNSAID)),
     _works("webhooks, doubled", Hook(times=2), Charging(UNSAID)),
     _works("webhook, another amount", Hook(more=1), Charging(UNSAID)),
-    Scenario(
-        "webhook, a refund made elsewhere",
+    _told("webhook, a refund made elsewhere", Charging(), refund_elsewhere),
+    _told("webhook, a dispute opened", Charging(), dispute_elsewhere),
+    _told("webhook, a dispute won", Charging(), dispute_elsewhere, open_the_post, Deciding("won")),
+    _told("webhook, a dispute lost", Charging(), dispute_elsewhere, open_the_post, Deciding("lost")),
+    _told(
+        "webhook, a dispute of what was refunded",
+        Charging(),
+        Refunding(),
+        dispute_elsewhere,
         open_the_post,
-        (Charging(), refund_elsewhere),
-        repeats=False,
-        told=True,
+        Deciding("lost"),
     ),
     _works("webhook, nothing of ours", Hook(unread=True), Charging()),
     _works("webhooks forgotten", Looping("inbox_age"), Charging(UNSAID), Hook(), Waiting(90 * DAY_S)),

@@ -176,7 +176,9 @@ class _Run:
         if memory is None:
             raise TypeError("the record is not in memory")
         gateway = books.gateway_record(memory, MERCHANT, world.record.clock())
-        return books.Books(ours, gateway, world.peers.journal, world.schedule.plan.late_policy == "hold")
+        return books.Books(
+            ours, gateway, world.peers.journal, holds_late=world.schedule.plan.late_policy == "hold"
+        )
 
 
 def _kill(world: World, fault: Fault) -> None:
