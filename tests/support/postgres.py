@@ -8,16 +8,15 @@ import os
 import secrets
 import shutil
 import subprocess
-import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from sqlalchemy import URL, make_url
 
+import scratch
 from eci_payments.store.embedded import EmbeddedPostgres
 from eci_payments.store.embedded.cluster import ADMIN_ROLE, OWNER_ROLE, SERVICE_ROLE
 from eci_payments.store.embedded.locks import FileLock
@@ -61,7 +60,7 @@ class Server:
     def create(self, template: str | None = None) -> Database:
         """Make a database: empty, or a copy of ``template``. It is the owner's; the service may only connect."""
         made = self.database(f"test_{secrets.token_hex(6)}")
-        copied = f"TEMPLATE {template}" if template else ""
+        copied = f"TEMPLATE {template} STRATEGY = FILE_COPY" if template else ""
         self.execute(
             f"CREATE DATABASE {made.name} OWNER {self.owner.username} {copied}",
             f"REVOKE ALL ON DATABASE {made.name} FROM PUBLIC",
@@ -124,7 +123,7 @@ def folder_for_this_run() -> Iterator[None]:
     if OUTSIDE_VARIABLE in os.environ or FOLDER_VARIABLE in os.environ:
         yield
         return
-    folder = Path(tempfile.mkdtemp(prefix="eci-tests-"))
+    folder = scratch.folder("eci-tests-")
     folder.chmod(0o711)
     server = EmbeddedPostgres(folder, durable=False, ephemeral=True)
     server.layout.home.mkdir()

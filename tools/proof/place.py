@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 from sqlalchemy import URL, make_url
 
+import scratch
 from eci_payments.store.embedded import EmbeddedPostgres
 from eci_payments.store.embedded.cluster import ADMIN_ROLE, OWNER_ROLE, SERVICE_ROLE
 from eci_payments.store.migrate import upgrade
@@ -44,7 +45,7 @@ class Server:
     def create(self, template: str | None = None) -> str:
         """A new database of the owner's, to which the service may connect."""
         name = f"proof_{secrets.token_hex(6)}"
-        copied = f"TEMPLATE {template}" if template else ""
+        copied = f"TEMPLATE {template} STRATEGY = FILE_COPY" if template else ""
         self.execute(
             f"CREATE DATABASE {name} OWNER {self.owner.username} {copied}",
             f"GRANT CONNECT ON DATABASE {name} TO {self.service.username}",
@@ -82,7 +83,7 @@ def server() -> Iterator[Server]:
         with _with_template(Server(admin, owner, service)) as ready:
             yield ready
         return
-    folder = Path(tempfile.mkdtemp(prefix="eci-proof-"))
+    folder = scratch.folder("eci-proof-")
     folder.chmod(0o711)
     try:
         embedded = EmbeddedPostgres(str(folder), durable=False, ephemeral=True)
