@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,11 +12,19 @@ from hypothesis import strategies as st
 from eci_payments.api.access import FLUSH_S
 from eci_payments.api.limits import TOLD_FROM, WINDOW_S, Limits, Subject
 from eci_payments.store.admin_events import newest_events
+from eci_payments.store.session import run
 from support.access import bearer, guarded_api
 from support.waiting import until
 
 LIST = "/v1/payments"
 LIMIT = 100
+
+
+class StandingStill(Limits):
+    """For whom time stands still, whatever the database says."""
+
+    def keep_time_with(self, now_s: float) -> None:
+        pass
 
 
 def passed(limits, times, subject=None):
@@ -119,7 +128,7 @@ async def test_a_key_with_a_limit_of_its_own_has_that_one(service_url, keys):
     for rate_of_all in (2, 0):
         wide, narrow = bearer(await keys.make(per_second=3)), bearer(await keys.make(per_second=1))
         async with guarded_api(service_url, rate_per_key=rate_of_all) as (api, access):
-            access.limits._clock = lambda: 1000.0 * WINDOW_S
+            access.limits = StandingStill(lambda: 1000.0 * WINDOW_S)
             assert [await passing(api, each) for each in (wide, narrow)] == [30, 10]
 
 
@@ -157,7 +166,7 @@ async def test_three_replicas_keep_one_limit_to_within_the_stated_error(service_
     ):
         now = 1000.0 * WINDOW_S
         for access in (first, second, third):
-            access.limits._clock = lambda: now + 1
+            access.limits = StandingStill(lambda: now + 1)
         let_through = 0
         for _ in range(12):
             for api in (one, two, three):
@@ -215,3 +224,34 @@ async def test_a_flood_of_refusals_is_two_lines_of_the_log_and_counted_in_the_tr
     async with keys.owner.read() as session:
         events = await newest_events(session, 1)
     assert sum(each.times for each in events if each.event.result == "429") == refused
+
+
+def test_windows_are_the_databases_clocks_once_it_was_heard():
+    right, wrong = Limits(lambda: 5000.0), Limits(lambda: 5300.0)
+    assert right.number != wrong.number
+    for limits in (right, wrong):
+        limits.keep_time_with(5000.2)
+    assert right.number == wrong.number == 500
+    assert wrong.take(Subject(1, "key:a", LIMIT)).reset_s == WINDOW_S
+
+
+async def test_a_process_whose_clock_is_minutes_ahead_counts_with_the_others_and_forgets_nothing_of_theirs(
+    service_url, keys
+):
+    key = bearer(await keys.make())
+    async with (
+        guarded_api(service_url, rate_per_key=10) as (one, first),
+        guarded_api(service_url, rate_per_key=10) as (other, second),
+    ):
+        second.limits._clock = lambda: time.time() + 300
+        for api, access in ((one, first), (other, second)):
+            for _ in range(20):
+                await api.get(LIST, headers=key)
+            await access._flush()
+        await second._note_used()
+        assert abs(first.limits.number - second.limits.number) <= 1  # a window may just have ended
+        async with first.database.read() as session:
+            (kept,) = await run(
+                session, "SELECT count(*) AS of_now FROM rate_windows WHERE number <= $1", first.limits.number
+            )
+    assert kept.of_now > 0

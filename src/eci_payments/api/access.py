@@ -28,7 +28,7 @@ from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.domain.ids import SINGLE_SHOP
 from eci_payments.store.admin_events import record
 from eci_payments.store.api_keys import note_used
-from eci_payments.store.rate_windows import add_used, forget_before
+from eci_payments.store.rate_windows import add_used, forget_old
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -261,14 +261,16 @@ class Access:
         async with self.database.write() as session:
             if events:
                 await record(session, events)
-            sums = await add_used(session, untold) if untold else {}
-        self.limits.learn(sums)
+            used = await add_used(session, untold) if untold else None
+        if used is not None:
+            self.limits.keep_time_with(used.now_s)
+            self.limits.learn(used.sums)
 
     async def _note_used(self) -> None:
         used, self._used, self._noted_at = self._used, set(), monotonic()
         async with self.database.write() as session:
             await note_used(session, sorted(used))
-            await forget_before(session, self.limits.number - 1)
+            await forget_old(session, WINDOW_S)
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,8 @@ where that is more. Else whoever floods would have the whole service to itself u
 Each process counts for itself, and every half second adds what it let through to a sum in the database, of which it
 then knows what all the others did. The error: with R processes, up to (R - 1) times what one of them lets through in
 the half second between two sums, and a twentieth of the limit per process, below which nothing is told.
+
+Windows are those of the database's clock, which comes with the sums; until the first of them, of the machine's own.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ KNOWN_MAX = 20_000
 """Subjects that one process remembers; beyond it the oldest begin anew."""
 TOLD_FROM = 20
 """A subject is told to the others from a twentieth of its limit on: small callers cost the database nothing."""
+CLOCK_TOLERANCE_S = 1.0
+"""A difference of clocks that may as well be how long the database's answer took."""
 BURST = 100
 """Requests that every subject may do in one second, whatever its limit over ten is."""
 
@@ -86,10 +90,11 @@ class Verdict(NamedTuple):
 
 
 class Limits:
-    """The counts of one process. ``clock`` is seconds since 1970: windows are the same everywhere."""
+    """The counts of one process. ``clock`` is seconds since 1970, by this machine."""
 
     def __init__(self, clock: Callable[[], float] = time) -> None:
         self._clock = clock
+        self._ahead_s = 0.0
         self._counts: dict[tuple[int, str], _Count] = {}
         self._untold: Counter[Place] = Counter()
 
@@ -101,11 +106,20 @@ class Limits:
     @property
     def number(self) -> int:
         """The window of this moment."""
-        return int(self._clock()) // WINDOW_S
+        return int(self._now()) // WINDOW_S
+
+    def keep_time_with(self, now_s: float) -> None:
+        """The database's clock says so; from now on it counts, however far this machine's own is off."""
+        ahead_s = now_s - self._clock()
+        if abs(ahead_s - self._ahead_s) > CLOCK_TOLERANCE_S:
+            self._ahead_s = ahead_s
+
+    def _now(self) -> float:
+        return self._clock() + self._ahead_s
 
     def take(self, subject: Subject) -> Verdict:
         """Count one request of this subject, if it may pass."""
-        now = self._clock()
+        now = self._now()
         number, into = divmod(now, WINDOW_S)
         count = self._count((subject.merchant_id, subject.name), int(number))
         used = count.used + count.before * (1 - into / WINDOW_S)
