@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+import scratch
 from support.postgres import Database, Server, folder_for_this_run, migrate, running_server
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the first process, not a worker of pytest-xdist
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(scratch.root()))  # where tmp_path lies
         _whole_run.enter_context(folder_for_this_run())
 
 

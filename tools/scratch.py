@@ -1,4 +1,4 @@
-"""Where throw-away databases lie: in memory, where there is enough of it.
+"""Where throw-away databases and files of tests lie: in memory, where there is enough of it.
 
 A database of one test is some three hundred files, made and removed again within a second. On ext4 each new file
 steps over all that were removed in the last seconds (``recently_deleted`` in the kernel's ialloc.c): with hundreds of
@@ -16,7 +16,12 @@ ENOUGH_BYTES = 6 << 30
 """Twice what a server's journal grows to before it is used again, and some databases."""
 
 
+def root() -> Path:
+    """The folder for temporary folders."""
+    has_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
+    return MEMORY if has_memory else Path(tempfile.gettempdir())
+
+
 def folder(prefix: str) -> Path:
     """A new folder, which whoever asked for it removes."""
-    has_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
-    return Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if has_memory else None))
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=root()))
