@@ -209,6 +209,7 @@ async def load(town: Town) -> AsyncIterator[Load]:
 
 async def survives(town: Town, outage: Outage, *, times: int = 1) -> Customers:
     """Load, so many outages in the middle of it, load; then everybody's books."""
+    print(f"CHAOS_SEED={SEED}")
     async with load(town) as under_load:
         customers = under_load.customers
         await asyncio.sleep(BEFORE_S)

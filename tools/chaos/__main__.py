@@ -30,8 +30,8 @@ WHERE = (
     "tests/deploy/test_rolling_restart.py",
 )
 """In the order in which they are run and stand in the table."""
-WITHIN_S = 600.0
-"""All of it. What has not begun by then is told as not tried, which is a failure."""
+WITHIN_S = 540.0
+"""None is begun after so long, so that all of them take ten minutes at most; what was not begun is a failure."""
 
 
 def main() -> int:

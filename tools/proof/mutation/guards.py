@@ -561,9 +561,23 @@ DOORS = (
     Guard(
         "no card number in a log",
         "observability/masking.py",
-        "    if _HARMLESS.fullmatch(text):\n",
-        "    if True:\n",
+        "return text if _HARMLESS.fullmatch(text) else _within(_masked(text))",
+        "return text",
         ("tests/observability/test_masking.py",),
+    ),
+    Guard(
+        "no security code in a log beside a person's name",
+        "observability/named_values.py",
+        'if privacy is Privacy.PERSON and text[found.end() : found.end() + 1] in {"=", ":"}:',
+        "if False:",
+        ("tests/observability/test_masking.py",),
+    ),
+    Guard(
+        "a clock that is ahead has no rate limit of its own",
+        "api/limits.py",
+        "if abs(ahead_s - self._ahead_s) > CLOCK_TOLERANCE_S:",
+        "if False:",
+        ("tests/security/test_limits.py",),
     ),
 )
 
