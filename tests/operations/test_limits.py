@@ -245,10 +245,11 @@ async def test_without_limits_nothing_is_asked_and_nothing_is_noted(house, limit
     await charge(house, "warm")
     seen = []
 
-    def watch(connection, _record, _proxy):
+    def watch(connection, _record):
         connection.driver_connection.add_query_logger(lambda sent: seen.append(sent.query))
 
-    event.listen(house.database.engine.sync_engine, "checkout", watch)
+    event.listen(house.database.engine.sync_engine, "connect", watch)
+    await house.database.close()  # so that it connects anew
     await charge(house, "1")
     assert any("payments" in sql for sql in seen)
     asked = [sql for sql in seen if any(word in sql for word in ("limit_uses", "blocks", "advisory"))]

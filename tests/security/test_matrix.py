@@ -71,20 +71,21 @@ async def payment(closed, keys, owner_url):
 
 
 @pytest.fixture
-def statements(closed):
+async def statements(closed):
     """Every statement that the service sends."""
     seen = []
     engine = closed.services.database.engine.sync_engine
 
-    def watch(connection, _record, _proxy):
+    def watch(connection, _record):
         connection.driver_connection.add_query_logger(note)
 
     def note(sent):
         seen.append(sent.query)
 
-    event.listen(engine, "checkout", watch)
+    event.listen(engine, "connect", watch)
+    await closed.services.database.close()  # so that it connects anew
     yield seen
-    event.remove(engine, "checkout", watch)
+    event.remove(engine, "connect", watch)
 
 
 def filled(path, payment):

@@ -22,6 +22,7 @@ from eci_payments.store.turns import SHARE
 from eci_payments.store.units import KeyTaken, Unit
 from support.engine import SCOPES, caller, charging, open_house, told
 from support.gateway import ScriptedGateway
+from support.waiting import until
 
 
 @pytest.fixture
@@ -181,6 +182,19 @@ async def test_what_does_not_fit_is_refused_and_outcomes_are_taken_all_the_same(
     outcome = house.lane.submit(creating(house, "outcome"), bounded=False)
     results = await asyncio.gather(*bounded, outcome, return_exceptions=True)
     assert kinds(results) == ["Change", "Change", "busy", "busy", "Change"]
+
+
+async def test_who_goes_on_with_what_was_written_joins_the_next_batch(house):
+    def charges(*orders):
+        return [asyncio.create_task(house.payments.charge(caller(), charging(order))) for order in orders]
+
+    first = charges("1", "2")
+    await until(lambda: house.lane.is_writing and not house.lane.depth, every_s=0)
+    others = charges("3", "4")
+    await asyncio.gather(*first, *others)
+    assert (
+        house.lane.batches == 3
+    )  # intents; their conclusions with the others' intents; the others' conclusions
 
 
 async def test_a_caller_that_hangs_up_does_not_take_its_unit_back(house):

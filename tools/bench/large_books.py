@@ -27,7 +27,7 @@ async def _wrong_in(url: str, first_id: int, loaded: int) -> list[str]:
         else:
             report = await _samples(database, first_id, loaded)
     finally:
-        await database.engine.dispose()
+        await database.close()
     return [f"{finding.check}: {finding.where} {finding.what}" for finding in report.findings]
 
 

@@ -58,6 +58,8 @@ class Limits:
 
     def screens(self, currency: str) -> bool:
         """Whether a charge in this currency has to be looked at."""
+        if not self.by_kind:
+            return bool(self.blocked)
         return bool(self.blocked) or any((kind, currency) in self.by_kind for kind in _SCREENED)
 
 

@@ -16,14 +16,21 @@ from eci_payments.domain.change import (
     RefundWrite,
     Release,
 )
-from eci_payments.domain.dispute import Dispute
 from eci_payments.domain.errors import ensure
 from eci_payments.domain.inbox import InboxWrite
-from eci_payments.domain.operation import Operation
 from eci_payments.domain.payment import Payment
-from eci_payments.domain.refund import Refund
 from eci_payments.store.recordset import Field, Recordset
-from eci_payments.store.rows import AUDIT, DISPUTES, ENTRIES, EVENTS, OPERATIONS, PAYMENTS, REFUNDS, USES
+from eci_payments.store.rows import (
+    AUDIT,
+    DISPUTES,
+    ENTRIES,
+    EVENTS,
+    OPERATIONS,
+    PAYMENTS,
+    REFUNDS,
+    USES,
+    Posted,
+)
 from eci_payments.store.session import WriteSession, run
 
 if TYPE_CHECKING:
@@ -41,31 +48,29 @@ _REFUND_FIXED = (
 )  # fmt: skip
 
 
-_PAYMENT_WRITES: Recordset[Payment] = PAYMENTS.without(_PAYMENT_FIXED)
+def _within(name: str, recordset: Recordset[Any]) -> tuple[Field[Any], ...]:
+    """The columns of a row that stands within another object, under this name."""
+    return tuple(Field(f.name, f.type, f"{name}.{f.source}", f.write) for f in recordset.fields)
 
 
-def _of_operation(column: Field[Operation]) -> Callable[[OperationWrite], Any]:
-    return lambda write: column.get(write.operation)
-
+_PAYMENT_WRITES: Recordset[Change] = Recordset(
+    "payments", _within("payment", PAYMENTS.without(_PAYMENT_FIXED))
+)
 
 _OPERATION_WRITES: Recordset[OperationWrite] = Recordset(
     "operations",
     (
-        *(Field(f.name, f.type, _of_operation(f)) for f in OPERATIONS.without(_OPERATION_FIXED).fields),
-        Field("expected_epoch", "bigint", lambda w: w.expected_epoch),
+        *_within("operation", OPERATIONS.without(_OPERATION_FIXED)),
+        Field("expected_epoch", "bigint", "expected_epoch"),
     ),
 )
-
-
-def _of_refund(column: Field[Refund]) -> Callable[[RefundWrite], Any]:
-    return lambda write: column.get(write.refund)
 
 
 _REFUND_WRITES: Recordset[RefundWrite] = Recordset(
     "refunds",
     (
-        *(Field(f.name, f.type, _of_refund(f)) for f in REFUNDS.without(_REFUND_FIXED).fields),
-        Field("expected_status", "text", lambda w: w.expected),
+        *_within("refund", REFUNDS.without(_REFUND_FIXED)),
+        Field("expected_status", "text", "expected"),
     ),
 )
 
@@ -79,11 +84,11 @@ class _Held:
 _HOLDS: Recordset[_Held] = Recordset(
     "idempotency_keys",
     (
-        Field("merchant_id", "bigint", lambda h: h.merchant_id),
-        Field("scope", "text", lambda h: h.hold.name.scope),
-        Field("key", "text", lambda h: h.hold.name.key),
-        Field("payment_id", "bigint", lambda h: h.hold.payment_id),
-        Field("operation_id", "bigint", lambda h: h.hold.operation_id),
+        Field("merchant_id", "bigint", "merchant_id"),
+        Field("scope", "text", "hold.name.scope"),
+        Field("key", "text", "hold.name.key"),
+        Field("payment_id", "bigint", "hold.payment_id"),
+        Field("operation_id", "bigint", "hold.operation_id"),
     ),
 )
 
@@ -97,12 +102,12 @@ class _Completion:
 _COMPLETIONS: Recordset[_Completion] = Recordset(
     "idempotency_keys",
     (
-        Field("merchant_id", "bigint", lambda c: c.merchant_id),
-        Field("scope", "text", lambda c: c.complete.name.scope),
-        Field("key", "text", lambda c: c.complete.name.key),
-        Field("payment_id", "bigint", lambda c: c.complete.answer.payment_id),
-        Field("response_status", "smallint", lambda c: c.complete.answer.status),
-        Field("response_body", "bytea", lambda c: c.complete.answer.body),
+        Field("merchant_id", "bigint", "merchant_id"),
+        Field("scope", "text", "complete.name.scope"),
+        Field("key", "text", "complete.name.key"),
+        Field("payment_id", "bigint", "complete.answer.payment_id"),
+        Field("response_status", "smallint", "complete.answer.status"),
+        Field("response_body", "bytea", "complete.answer.body"),
     ),
 )
 
@@ -116,18 +121,18 @@ class _InboxWrite:
 _INBOX_WRITES: Recordset[_InboxWrite] = Recordset(
     "gateway_inbox",
     (
-        Field("merchant_id", "bigint", lambda w: w.merchant_id),
-        Field("inbox_id", "bigint", lambda w: w.write.inbox_id),
-        Field("expected_epoch", "bigint", lambda w: w.write.expected_epoch),
-        Field("state", "text", lambda w: w.write.state),
-        Field("why", "text", lambda w: w.write.why),
-        Field("payment_id", "bigint", lambda w: w.write.payment_id),
-        Field("due_at", "timestamptz", lambda w: w.write.due_at),
+        Field("merchant_id", "bigint", "merchant_id"),
+        Field("inbox_id", "bigint", "write.inbox_id"),
+        Field("expected_epoch", "bigint", "write.expected_epoch"),
+        Field("state", "text", "write.state"),
+        Field("why", "text", "write.why"),
+        Field("payment_id", "bigint", "write.payment_id"),
+        Field("due_at", "timestamptz", "write.due_at"),
     ),
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Part:
     """One table's share of the statement: what it writes, from which rows, and the SQL at a given parameter."""
 
@@ -136,6 +141,52 @@ class _Part:
     rows: Callable[[Sequence[Change]], list[Any]]
     sql: Callable[[int], str]
     guarded: bool = False
+    lean: _Lean | None = None
+
+    def shape(self, rows: Sequence[Any]) -> _Part | _Lean:
+        """What these rows travel in."""
+        return self.lean if self.lean is not None and all(map(self.lean.fits, rows)) else self
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lean:
+    """A part's fewer columns, which are enough where every row fits."""
+
+    recordset: Recordset[Any]
+    sql: Callable[[int], str]
+    fits: Callable[[Any], bool]
+
+
+_ENDINGS = (
+    "merchant_id", "payment_id", "status", "amount_authorized_minor", "amount_captured_minor", "version",
+    "event_sequence", "gateway_response", "authorization_code", "open_operation_id", "processing_reason", "failure",
+    "updated_at", "completed_at", "captured_at",
+)  # fmt: skip
+"""What the end of a charge changes of its payment."""
+
+
+def _ending() -> _Lean:
+    others = [field.name for field in _PAYMENT_WRITES.fields if field.name not in _ENDINGS]
+    few, rest = _PAYMENT_WRITES.without(others), PAYMENTS.reader(others)
+    return _Lean(few, lambda first: _payment_update(few, first), lambda c: rest(c.before) == rest(c.payment))
+
+
+def _payment_update(columns: Recordset[Change], first: int) -> str:
+    return columns.update(first, ("merchant_id", "payment_id"), "t.version = r.version - 1")
+
+
+def _new_operation() -> _Lean:
+    columns, fits = OPERATIONS.lean(
+        dict.fromkeys(_LATER) | {"final": True, "inquiries": 0, "late_amount_minor": 0}
+    )
+    return _Lean(columns, columns.insert, fits)
+
+
+_LATER = (
+    "gateway_reference", "parent_id", "parent_key", "parent_reference", "refund_id", "inquired_at", "outcome",
+    "card_fingerprint", "concluded_at",
+)  # fmt: skip
+"""What an operation that begins a charge does not have yet, or never has."""
 
 
 def _operation_update(first: int) -> str:
@@ -149,15 +200,11 @@ def _operation_update(first: int) -> str:
     )
 
 
-def _of_dispute(column: Field[Dispute]) -> Callable[[DisputeWrite], Any]:
-    return lambda write: column.get(write.dispute)
-
-
 _DISPUTE_WRITES: Recordset[DisputeWrite] = Recordset(
     "disputes",
     (
-        *(Field(f.name, f.type, _of_dispute(f)) for f in DISPUTES.fields),
-        Field("expected", "text", lambda w: w.expected),
+        *_within("dispute", DISPUTES),
+        Field("expected", "text", "expected"),
     ),
 )
 
@@ -199,17 +246,17 @@ _PARTS: tuple[_Part, ...] = (
     _Part(
         "payments",
         _PAYMENT_WRITES,
-        lambda changes: [c.payment for c in changes if c.before and c.before.version != c.payment.version],
-        lambda first: _PAYMENT_WRITES.update(
-            first, ("merchant_id", "payment_id"), "t.version = r.version - 1"
-        ),
+        lambda changes: [c for c in changes if c.before and c.before.version != c.payment.version],
+        lambda first: _payment_update(_PAYMENT_WRITES, first),
         guarded=True,
+        lean=_ending(),
     ),
     _Part(
         "new_operations",
         OPERATIONS,
         lambda changes: [w.operation for c in changes for w in c.operations if w.expected_epoch is None],
         OPERATIONS.insert,
+        lean=_new_operation(),
     ),
     _Part(
         "operations",
@@ -250,7 +297,7 @@ _PARTS: tuple[_Part, ...] = (
     _Part(
         "entries",
         ENTRIES,
-        lambda changes: [(c.payment, e) for c in changes for e in c.entries],
+        lambda changes: [Posted(c.payment, e) for c in changes for e in c.entries],
         ENTRIES.insert,
     ),
     _Part(
@@ -288,16 +335,35 @@ _PARTS: tuple[_Part, ...] = (
         guarded=True,
     ),
 )
-_BY_NAME = {part.name: part for part in _PARTS}
+
+
+def _plain_payment() -> _Lean:
+    nothing = (f.name for f in PAYMENTS.fields if f.name.startswith("amount_") and f.name != "amount_minor")
+    columns, fits = PAYMENTS.lean(
+        dict.fromkeys(_NOT_YET) | dict.fromkeys(nothing, 0)
+        | {"dispute_count": 0, "version": 1, "attempt": 1, "event_sequence": 0}
+    )  # fmt: skip
+    return _Lean(columns, columns.insert, fits)
+
+
+_NOT_YET = (
+    "gateway_response", "authorization_code", "failure", "next_action", "return_url", "completed_at", "captured_at",
+    "expires_at",
+)  # fmt: skip
+"""What a payment does not have when a charge begins it."""
+_NEW = _Part("new_payments", PAYMENTS, list, PAYMENTS.insert, lean=_plain_payment())
 
 
 async def insert_payments(session: WriteSession, payments: Sequence[Payment]) -> set[tuple[int, str]]:
     """Insert new payments; returns (merchant, order) of those that landed. An order already taken does not."""
     ordered = sorted(payments, key=lambda p: (p.merchant_id, p.order_id))
-    sql = (
-        f"{PAYMENTS.insert(1)} ON CONFLICT (merchant_id, order_id) DO NOTHING RETURNING merchant_id, order_id"
-    )
-    return {(row.merchant_id, row.order_id) for row in await run(session, sql, *PAYMENTS.values(ordered))}
+    shape = _NEW.shape(ordered)
+    return {(row[0], row[1]) for row in await run(session, _landing(shape), *shape.recordset.values(ordered))}
+
+
+@lru_cache(maxsize=2)
+def _landing(shape: _Part | _Lean) -> str:
+    return f"{shape.sql(1)} ON CONFLICT (merchant_id, order_id) DO NOTHING RETURNING merchant_id, order_id"
 
 
 async def apply(session: WriteSession, changes: Sequence[Change]) -> None:
@@ -323,8 +389,13 @@ def _ends_and_begins(change: Change) -> bool:
 async def _write(session: WriteSession, found: Sequence[tuple[_Part, list[Any]]]) -> None:
     """These parts in one statement, whose guards must all hold."""
     if found:
-        values = [column for part, rows in found for column in part.recordset.values(rows)]
-        (landed,) = await run(session, _statement(tuple(part.name for part, _ in found)), *values)
+        shapes = tuple((part.name, part.shape(rows)) for part, rows in found)
+        values = [
+            column
+            for (_, shape), (_, rows) in zip(shapes, found, strict=True)
+            for column in shape.recordset.values(rows)
+        ]
+        (landed,) = await run(session, _statement(shapes), *values)
         for part, rows in found:
             if part.guarded:
                 ensure(
@@ -354,11 +425,10 @@ async def delete_keys(session: WriteSession, keys: Sequence[tuple[int, Any]]) ->
 
 
 @lru_cache(maxsize=256)
-def _statement(names: tuple[str, ...]) -> str:
+def _statement(shapes: tuple[tuple[str, _Part | _Lean], ...]) -> str:
     first, parts = 1, []
-    for name in names:
-        part = _BY_NAME[name]
-        parts.append(f"{name} AS ({part.sql(first)} RETURNING 1)")
-        first += len(part.recordset.fields)
-    counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name in names)
+    for name, shape in shapes:
+        parts.append(f"{name} AS ({shape.sql(first)} RETURNING 1)")
+        first += len(shape.recordset.fields)
+    counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name, _ in shapes)
     return f"WITH {', '.join(parts)} SELECT {counts}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.base32 import base32
-from eci_payments.domain.errors import ensure
+from eci_payments.domain.errors import BrokenInvariant
 from eci_payments.domain.ids import (
     AuditId,
     EntryId,
@@ -37,6 +37,7 @@ RANDOM_BYTES = 16
 """128 bits: what OWASP ASVS 11.5.1 asks of a value that must not be guessed."""
 _REFERENCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _REFERENCE_LENGTH = 12
+_PAIRS = [second + first for first in _REFERENCE_ALPHABET for second in _REFERENCE_ALPHABET]
 _REFERENCES = len(_REFERENCE_ALPHABET) ** _REFERENCE_LENGTH
 
 
@@ -48,7 +49,8 @@ class _Numbers:
     free: list[int] = field(default_factory=list)
 
     def take(self) -> int:
-        ensure(bool(self.free), f"the pool of {self.sequence} ran dry inside a transaction")
+        if not self.free:
+            raise BrokenInvariant(f"the pool of {self.sequence} ran dry inside a transaction")
         return self.free.pop()
 
 
@@ -148,9 +150,9 @@ class Ids:
         """A reference for a caller that brought none: ``REF`` and 12 characters of ``A-Z 0-9``."""
         number = int.from_bytes(self._random(RANDOM_BYTES)) % _REFERENCES
         letters = ["REF"]
-        for _ in range(_REFERENCE_LENGTH):
-            number, place = divmod(number, len(_REFERENCE_ALPHABET))
-            letters.append(_REFERENCE_ALPHABET[place])
+        for _ in range(_REFERENCE_LENGTH // 2):
+            number, place = divmod(number, len(_PAIRS))
+            letters.append(_PAIRS[place])
         return "".join(letters)
 
     def _base32(self) -> str:

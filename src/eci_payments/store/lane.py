@@ -1,7 +1,8 @@
 """The lane: callers' units join one transaction while the one before is being written.
 
-No timer: a batch is what arrived meanwhile, so under no load a unit waits for nobody. The queue is bounded;
-beyond it callers are told to come back (503), which is the service's back-pressure. Callers take turns (`turns`).
+No timer: a batch is what arrived meanwhile, with what those whose units were just written ask for next, so under no
+load a unit waits for nobody. The queue is bounded; beyond it callers are told to come back (503), which is the
+service's back-pressure. Callers take turns (`turns`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from eci_payments.domain.change import Change
 from eci_payments.domain.errors import Refusal, RefusalCode
@@ -37,7 +37,7 @@ READ_ONLY = "25006"
 """What a former primary answers after a failover: it is a standby now."""
 ANSWERED = (DBAPIError, InterfaceError, PostgresError)
 """What a statement raises, through SQLAlchemy or from the driver itself."""
-AWAY = (OSError, TimeoutError, PoolTimeout, InterfaceError, PostgresError)
+AWAY = (OSError, TimeoutError, InterfaceError, PostgresError)
 """What comes instead of a connection when there is none to be had."""
 MAX_RUNS = 4
 """A batch that loses four times in a row is not unlucky; its callers are told so."""
@@ -106,6 +106,11 @@ class Lane:
         """How many units wait."""
         return len(self._queue)
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a batch is under way, or about to be."""
+        return self._writer is not None
+
     async def submit(self, unit: Unit, *, bounded: bool = True) -> Change | KeyTaken:
         """Have this unit written. Raises its Refusal, BUSY when the queue is full, DatabaseAway when it is away.
 
@@ -136,6 +141,7 @@ class Lane:
         try:
             while self._queue:
                 await self._write(self._queue.take(self._batch_max))
+                await asyncio.sleep(0)  # whoever goes on with what was written joins the next batch
         finally:
             self._writer = None
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -44,12 +43,11 @@ def _next_action(value: Any) -> NextAction:
 
 
 def _same(name: str, kind: str) -> Field[Any]:
-    return Field(name, kind, attrgetter(name))
+    return Field(name, kind, name)
 
 
 def _json(name: str) -> Field[Any]:
-    read = attrgetter(name)
-    return Field(name, "jsonb", lambda row: json_text(read(row)))
+    return Field(name, "jsonb", name, json_text)
 
 
 def json_text(value: object) -> str | None:
@@ -62,8 +60,8 @@ def _optional(decode: Callable[[Any], T], value: Any) -> T | None:
 
 
 _KEY: tuple[Field[Any], ...] = (
-    Field("key_scope", "text", lambda row: row.key.scope if row.key else None),
-    Field("key", "text", lambda row: row.key.key if row.key else None),
+    Field("key_scope", "text", "key", lambda key: key.scope if key else None),
+    Field("key", "text", "key", lambda key: key.key if key else None),
 )
 """The idempotency key that waits for the answer of an operation or a refund."""
 _AMOUNTS = (
@@ -80,7 +78,7 @@ PAYMENTS: Recordset[Payment] = Recordset(
         _same("user_id", "text"),
         _same("transaction_id", "text"),
         _same("status", "text"),
-        Field("payment_method", "text", attrgetter("method")),
+        Field("payment_method", "text", "method"),
         _same("currency", "text"),
         _same("amount_minor", "bigint"),
         *(_same(f"amount_{name}_minor", "bigint") for name in _AMOUNTS),
@@ -165,7 +163,7 @@ OPERATIONS: Recordset[Operation] = Recordset(
         _same("attempt", "integer"),
         _same("amount_minor", "bigint"),
         _same("currency", "text"),
-        Field("payment_method", "text", attrgetter("method")),
+        Field("payment_method", "text", "method"),
         _same("gateway", "text"),
         _same("gateway_key", "text"),
         _same("gateway_reference", "text"),
@@ -307,11 +305,11 @@ AUDIT: Recordset[AuditEntry] = Recordset(
     "transactions",
     (
         _same("merchant_id", "bigint"),
-        Field("transaction_log_id", "bigint", attrgetter("audit_id")),
+        Field("transaction_log_id", "bigint", "audit_id"),
         _same("payment_id", "bigint"),
         _same("operation_id", "bigint"),
         _same("version", "bigint"),
-        Field("transaction_type", "text", attrgetter("type")),
+        Field("transaction_type", "text", "type"),
         _same("amount_minor", "bigint"),
         _same("currency", "text"),
         _same("status", "text"),
@@ -357,7 +355,7 @@ EVENTS: Recordset[Event] = Recordset(
         _same("event_id", "bigint"),
         _same("payment_id", "bigint"),
         _same("sequence", "bigint"),
-        Field("event_type", "text", attrgetter("type")),
+        Field("event_type", "text", "type"),
         _json("data"),
         _same("correlation_id", "text"),
         _same("traceparent", "text"),
@@ -377,22 +375,27 @@ USES: Recordset[Use] = Recordset(
     ),
 )
 
-Posted = tuple[Payment, LedgerEntry]
-"""A ledger entry with the payment, as it is after the change, that it belongs to."""
+
+class Posted(NamedTuple):
+    """A ledger entry with the payment, as it is after the change, that it belongs to."""
+
+    payment: Payment
+    entry: LedgerEntry
+
 
 ENTRIES: Recordset[Posted] = Recordset(
     "ledger_entries",
     (
-        Field("merchant_id", "bigint", lambda p: p[0].merchant_id),
-        Field("entry_id", "bigint", lambda p: p[1].entry_id),
-        Field("payment_id", "bigint", lambda p: p[0].payment_id),
-        Field("operation_id", "bigint", lambda p: p[1].operation_id),
-        Field("version", "bigint", lambda p: p[0].version),
-        Field("movement", "text", lambda p: p[1].posting.movement),
-        Field("debit_account", "text", lambda p: p[1].posting.debit_account),
-        Field("credit_account", "text", lambda p: p[1].posting.credit_account),
-        Field("amount_minor", "bigint", lambda p: p[1].posting.amount_minor),
-        Field("currency", "text", lambda p: p[1].posting.currency),
-        Field("created_at", "timestamptz", lambda p: p[0].updated_at),
+        Field("merchant_id", "bigint", "payment.merchant_id"),
+        Field("entry_id", "bigint", "entry.entry_id"),
+        Field("payment_id", "bigint", "payment.payment_id"),
+        Field("operation_id", "bigint", "entry.operation_id"),
+        Field("version", "bigint", "payment.version"),
+        Field("movement", "text", "entry.posting.movement"),
+        Field("debit_account", "text", "entry.posting.debit_account"),
+        Field("credit_account", "text", "entry.posting.credit_account"),
+        Field("amount_minor", "bigint", "entry.posting.amount_minor"),
+        Field("currency", "text", "entry.posting.currency"),
+        Field("created_at", "timestamptz", "payment.updated_at"),
     ),
 )

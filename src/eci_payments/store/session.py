@@ -1,20 +1,27 @@
 """The only door to a transaction: sessions that may write, and sessions that cannot.
 
-SQLAlchemy keeps the connections; statements go to the driver at once, which prepares each of them once per connection.
+SQLAlchemy makes the connections, and they are kept here; statements go to the driver at once, which prepares each of
+them once per connection.
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import asyncpg
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from eci_payments.store.driver import take_lists_as_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,8 @@ class Row(asyncpg.Record):
             raise AttributeError(name) from None
 
 
+take_lists_as_arrays()
+
 CONNECT_TIMEOUT_S = 5
 """A database that does not take a connection in this time is reported as away rather than waited for."""
 STATEMENT_TIMEOUT_MS = 15_000
@@ -54,83 +63,134 @@ _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
+S = TypeVar("S", bound=_Session)
+
+
 class Database:
-    """The connections of one process to PostgreSQL. ``url`` is ``postgresql+asyncpg://…``."""
+    """The connections of one process to PostgreSQL, ``pool_size`` at most. ``url`` is ``postgresql+asyncpg://…``."""
 
     def __init__(
         self, url: str, *, pool_size: int = 8, prepared_statements: bool = True, name: str = "eci-payments"
     ) -> None:
-        self._pool_size = pool_size
         self.engine: AsyncEngine = create_async_engine(
             url,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=CONNECT_TIMEOUT_S,
-            pool_pre_ping=False,
-            pool_use_lifo=True,
+            poolclass=NullPool,
             hide_parameters=True,
             json_deserializer=msgspec.json.decode,
             connect_args=_connect_args(prepared_statements=prepared_statements, name=name),
         )
+        self._places = asyncio.Semaphore(pool_size)
+        self._idle: list[_Kept] = []
+        """The one that was used last is used next."""
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[WriteSession]:
+    def write(self) -> AbstractAsyncContextManager[WriteSession]:
         """A transaction: READ COMMITTED, committed at the end of the block."""
-        async with self._transaction(_WRITE) as connection:
-            yield WriteSession(connection)
+        return _Transaction(self, _WRITE, WriteSession)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadSession]:
+    def read(self) -> AbstractAsyncContextManager[ReadSession]:
         """A read-only snapshot of one moment (REPEATABLE READ READ ONLY)."""
-        async with self._transaction(_READ) as connection:
-            yield ReadSession(connection)
+        return _Transaction(self, _READ, ReadSession)
 
     async def ping(self) -> None:
         """Ask the database for a sign of life. Raises whatever the driver raises when there is none."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             await connection.execute("SELECT 1")
 
     async def close(self) -> None:
-        """Give every connection back."""
+        """Give every connection back that nobody uses."""
+        while self._idle:
+            await self._idle.pop().maker.close()
         await self.engine.dispose()
 
     @asynccontextmanager
-    async def _transaction(self, begin: str) -> AsyncIterator[asyncpg.Connection[Row]]:
-        async with self._connection() as connection:
-            await connection.execute(begin)
-            try:
-                yield connection
-            except BaseException:
-                if not connection.is_closed():
-                    await connection.execute("ROLLBACK")
-                raise
-            await connection.execute("COMMIT")
+    async def connection(self) -> AsyncIterator[asyncpg.Connection[Row]]:
+        """The driver's own connection."""
+        kept = await self.take()
+        try:
+            yield kept.driver
+        finally:
+            await self.give_back(kept)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection[Row]]:
-        """The driver's own connection. One that has closed, or whose transaction did not end, is not kept."""
-        async with self.engine.connect() as kept:
-            connection = await self._open(kept)
-            try:
-                yield connection
-            finally:
-                if connection.is_closed() or connection.is_in_transaction():
-                    await kept.invalidate()
+    async def take(self) -> _Kept:
+        """One that is open: the server may have closed any that was idle. Raises TimeoutError when none gets free."""
+        if self._places.locked():
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
+        try:
+            while self._idle:
+                kept = self._idle.pop()
+                if not kept.driver.is_closed():
+                    return kept
+                await kept.end()
+            return await _made(self.engine)
+        except BaseException:
+            self._places.release()
+            raise
 
-    async def _open(self, kept: AsyncConnection) -> asyncpg.Connection[Row]:
-        """One that is open: the server may have closed any that was idle."""
-        for _ in range(self._pool_size):
-            connection = await _driver_of(kept)
-            if not connection.is_closed():
-                return connection
-            await kept.invalidate()
-        return await _driver_of(kept)
+    async def give_back(self, kept: _Kept) -> None:
+        """One that has closed, or whose transaction did not end, is not kept."""
+        try:
+            if kept.driver.is_closed() or kept.driver.is_in_transaction():
+                await kept.end()
+            else:
+                self._idle.append(kept)
+        finally:
+            self._places.release()
 
 
-async def _driver_of(kept: AsyncConnection) -> asyncpg.Connection[Row]:
-    raw: Any = (await kept.get_raw_connection()).driver_connection
-    connection: asyncpg.Connection[Row] = raw
-    return connection
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A connection of the driver's, and SQLAlchemy's that it was made by."""
+
+    maker: AsyncConnection
+    driver: asyncpg.Connection[Row]
+
+    async def end(self) -> None:
+        """It is of no use any more."""
+        await self.maker.invalidate()
+        await self.maker.close()
+
+
+async def _made(engine: AsyncEngine) -> _Kept:
+    maker = await engine.connect()
+    raw: Any = (await maker.get_raw_connection()).driver_connection
+    return _Kept(maker, raw)
+
+
+class _Transaction(Generic[S]):
+    """From ``begin`` to a commit, or to a rollback where the block raises."""
+
+    __slots__ = ("_begin", "_database", "_kept", "_session")
+
+    def __init__(
+        self, database: Database, begin: str, session: Callable[[asyncpg.Connection[Row]], S]
+    ) -> None:
+        self._database = database
+        self._begin = begin
+        self._session = session
+
+    async def __aenter__(self) -> S:
+        self._kept = kept = await self._database.take()
+        try:
+            await kept.driver.execute(self._begin)
+        except BaseException:
+            await self._database.give_back(kept)
+            raise
+        return self._session(kept.driver)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, _: TracebackType | None
+    ) -> None:
+        kept = self._kept
+        try:
+            if kind is None:
+                await kept.driver.execute("COMMIT")
+            elif not kept.driver.is_closed():
+                await kept.driver.execute("ROLLBACK")
+        finally:
+            await self._database.give_back(kept)
 
 
 async def run(session: WriteSession | ReadSession, sql: str, *values: object) -> Sequence[Any]:

@@ -120,7 +120,7 @@ class _Batch:
     now: datetime
     key_window_h: int
     results: dict[int, Result] = field(default_factory=dict)
-    claimed: list[tuple[int, tuple[MerchantId, KeyName]]] = field(default_factory=list)
+    claimed: list[tuple[int, Key]] = field(default_factory=list)
     screening: Screening = field(default_factory=Screening)
     screened: dict[int, Screened] = field(default_factory=dict)
     """Charges that a limit refuses, of orders not seen yet; what their payment says goes before, if there is one."""
@@ -160,10 +160,13 @@ async def write_units(
     Raises Overtaken when a unit decided by what it follows and that was no longer so: the caller rolls back and comes
     again with ``read_all``, by which everything is read under lock first.
     """
-    (clock,) = await run(session, f"SELECT now(), {restore_gate.IS_CLOSED}")
-    batch = _Batch(session, ids, units, clock[0], key_window_h)
-    await _claim_keys(batch)
-    if clock[1]:
+    claims, repeats = _claims(units)
+    now, is_closed, won = await _claim(session, units, claims)
+    batch = _Batch(session, ids, units, now, key_window_h, dict.fromkeys(repeats, Deferred()))
+    batch.claimed = [(i, key) for key, i in claims.items() if key in won]
+    if len(won) < len(claims):
+        await _explain_lost(batch, {key: i for key, i in claims.items() if key not in won})
+    if is_closed:
         _refuse_beginnings(batch)
     batch.screening = await load_screening(
         session, [s for i in batch.waiting() if (s := batch.units[i].screen) is not None]
@@ -192,35 +195,45 @@ def _refuse_beginnings(batch: _Batch) -> None:
             )
 
 
-async def _claim_keys(batch: _Batch) -> None:
-    claims: dict[tuple[MerchantId, KeyName], int] = {}
-    for i, unit in enumerate(batch.units):
-        if unit.claim is not None and claims.setdefault((unit.merchant_id, unit.claim.name), i) != i:
-            batch.results[i] = Deferred()
-    if not claims:
-        return
-    keys = sorted(claims)
-    values = _claim_values(batch, [claims[key] for key in keys])
-    won = {
-        (MerchantId(row.merchant_id), KeyName(row.scope, row.key))
-        for row in await run(batch.session, _CLAIM, *_columns(keys), *values)
-    }
-    batch.claimed = [(claims[key], key) for key in keys if key in won]
-    lost = [key for key in keys if key not in won]
-    if lost:
-        await _explain_lost(batch, claims, lost)
+Key = tuple[MerchantId, str, str]
+"""A merchant's key: its scope and its name."""
 
 
-async def _explain_lost(
-    batch: _Batch, claims: dict[tuple[MerchantId, KeyName], int], lost: Sequence[tuple[MerchantId, KeyName]]
-) -> None:
+def _claims(units: Sequence[Unit]) -> tuple[dict[Key, int], list[int]]:
+    """The keys that are claimed, in order, each by its first unit; and the units that come behind one."""
+    claims: dict[Key, int] = {}
+    repeats: list[int] = []
+    for i, unit in enumerate(units):
+        if unit.claim is not None and claims.setdefault(_key_of(unit.merchant_id, unit.claim.name), i) != i:
+            repeats.append(i)
+    return dict(sorted(claims.items())), repeats
+
+
+def _key_of(merchant_id: MerchantId, name: KeyName) -> Key:
+    return (merchant_id, name.scope, name.key)
+
+
+async def _claim(
+    session: WriteSession, units: Sequence[Unit], claims: dict[Key, int]
+) -> tuple[datetime, bool, set[Key]]:
+    """Claim these keys: the database's time, whether nothing may begin, and the keys that were free."""
+    claimants = [units[i] for i in claims.values()]
+    fingerprints = [unit.claim.fingerprint for unit in claimants if unit.claim]
+    rows = await run(session, _CLAIM, *_columns(claims), fingerprints, [u.operation_id for u in claimants])
+    won = {(MerchantId(row[2]), row[3], row[4]) for row in rows if row[2] is not None}
+    return rows[0][0], rows[0][1], won
+
+
+async def _explain_lost(batch: _Batch, lost: dict[Key, int]) -> None:
     await run(batch.session, _FREE_EXPIRED, *_columns(lost), batch.key_window_h)
-    taken = {(r.merchant_id, r.name): KeyTaken(r) for r in await load_keys(batch.session, lost)}
+    names = [(merchant_id, KeyName(scope, key)) for merchant_id, scope, key in lost]
+    taken = {_key_of(r.merchant_id, r.name): KeyTaken(r) for r in await load_keys(batch.session, names)}
     for i, unit in enumerate(batch.units):
-        if unit.claim is not None and (unit.merchant_id, unit.claim.name) in taken:
-            batch.results[i] = taken[unit.merchant_id, unit.claim.name]
-    for key in lost:  # expired, or released by a neighbour since the claim: to be claimed in the next batch
-        batch.results.setdefault(claims[key], Deferred())
+        if unit.claim is not None and (key := _key_of(unit.merchant_id, unit.claim.name)) in taken:
+            batch.results[i] = taken[key]
+    for key, i in lost.items():  # expired, or released by a neighbour since the claim: for the next batch
+        if key not in taken:
+            batch.results[i] = Deferred()
 
 
 _OPEN = ", ".join(f"'{state}'" for state in sorted(OPEN))
@@ -235,24 +248,23 @@ WHERE t.merchant_id = r.m AND t.scope = r.s AND t.key = r.k
 """
 
 
-_CLAIM = """
-INSERT INTO idempotency_keys (merchant_id, scope, key, fingerprint, operation_id)
-SELECT r.m, r.s, r.k, r.f, r.o
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bigint[]) AS r (m, s, k, f, o)
-ON CONFLICT DO NOTHING RETURNING merchant_id, scope, key
+_CLAIM = f"""
+WITH claimed AS (
+    INSERT INTO idempotency_keys (merchant_id, scope, key, fingerprint, operation_id)
+    SELECT r.m, r.s, r.k, r.f, r.o
+    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bigint[]) AS r (m, s, k, f, o)
+    ON CONFLICT DO NOTHING RETURNING merchant_id, scope, key
+)
+SELECT now(), {restore_gate.IS_CLOSED}, claimed.* FROM (VALUES (1)) AS one LEFT JOIN claimed ON true
 """
-
-
-def _claim_values(batch: _Batch, indices: Sequence[int]) -> tuple[list[bytes], list[int | None]]:
-    chosen = [batch.units[i] for i in indices]
-    return [u.claim.fingerprint for u in chosen if u.claim], [u.operation_id for u in chosen]
+"""One row at least, without a key where none was free."""
 
 
 async def load_keys(
     session: WriteSession | ReadSession, keys: Sequence[tuple[MerchantId, KeyName]]
 ) -> list[KeyRecord]:
     """The records of these keys, where they exist."""
-    found = await run(session, _LOAD_KEYS, *_columns(keys))
+    found = await run(session, _LOAD_KEYS, *_columns([_key_of(*key) for key in keys]))
     return [
         KeyRecord(
             merchant_id=row.merchant_id,
@@ -276,8 +288,9 @@ FROM idempotency_keys t JOIN unnest($1::bigint[], $2::text[], $3::text[]) AS r (
 """
 
 
-def _columns(keys: Sequence[tuple[MerchantId, KeyName]]) -> tuple[list[int], list[str], list[str]]:
-    return [m for m, _ in keys], [name.scope for _, name in keys], [name.key for _, name in keys]
+def _columns(keys: Iterable[Key]) -> list[list[Any]]:
+    """One list per column."""
+    return [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
 
 
 async def _create(batch: _Batch) -> list[Change]:
@@ -445,6 +458,10 @@ def by_payment(things: Iterable[Any]) -> Callable[[Payment], tuple[Any, ...]]:
 
 
 async def _forget_refused(batch: _Batch) -> None:
-    refused = [key for i, key in batch.claimed if isinstance(batch.results[i], Refusal | Deferred)]
+    refused = [
+        (merchant_id, KeyName(scope, key))
+        for i, (merchant_id, scope, key) in batch.claimed
+        if isinstance(batch.results[i], Refusal | Deferred)
+    ]
     if refused:
         await delete_keys(batch.session, refused)

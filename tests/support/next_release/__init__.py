@@ -23,5 +23,5 @@ def become() -> None:
     for name, table in (("PAYMENTS", tables.payments), ("AUDIT", tables.transactions)):
         table.append_column(Column("channel", Text))
         known = getattr(rows, name)
-        column: Field[object] = Field("channel", "text", lambda _: "web")
+        column: Field[object] = Field("channel", "text", "currency", lambda _: "web")
         setattr(rows, name, replace(known, fields=(*known.fields, column)))
