@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -183,14 +184,14 @@ async def test_too_many_at_once_are_told_to_come_again(service_url, keys):
     async with guarded_api(service_url, concurrent=4) as (api, access):
         holder = (await access.keys.find(one["Authorization"].removeprefix("Bearer "))).principal
         assert holder is not None
-        busy = [access.running(holder, {}) for _ in range(2)]
+        busy: list[dict[str, Any]] = [{}, {}]
         for each in busy:
-            each.__enter__()
+            access.enter(holder, each)
         refused = await api.get(LIST, headers=one)
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
         assert (await api.get(LIST, headers=other)).status_code == 200
         for each in busy:
-            each.__exit__(None, None, None)
+            access.leave(each)
         assert (await api.get(LIST, headers=one)).status_code == 200
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
@@ -91,12 +89,14 @@ class Access:
         A key that is remembered meets its own limit first: one that floods then uses up no more of its address's than
         it may, and other keys of that address are not refused for it.
         """
-        known = self._remembered(scope)
+        text, refused = _given(scope)
+        known = self._remembered(text)
         if known is not None:
             self._limit_key(known, scope)
         if not self.rules.open_mode:
             self._limit_address(scope)
-        text = _given(scope)
+        if refused is not None:
+            raise refused
         page = page_scope(scope["path"])
         if text is None:
             if not self._is_admin_page(scope, page) and not await self._is_open(scope):
@@ -127,7 +127,9 @@ class Access:
 
     async def still_admits(self, scope: Scope) -> bool:
         """Whether who was admitted would be now, for a request that lasts: keys are revoked, open mode ends."""
-        text = _given(scope)
+        text, refused = _given(scope)
+        if refused is not None:
+            raise refused
         if text is None:
             return scope[PRINCIPAL] == OPEN and await self.keys.has_none()
         if text.startswith(PREFIX):
@@ -136,11 +138,13 @@ class Access:
 
     def let_go(self, scope: Scope) -> None:
         """A request that lasts has found a place of its own: it no longer counts among those that run."""
-        self._leave(scope)
+        self.leave(scope)
 
-    @contextmanager
-    def running(self, principal: Principal, scope: Scope) -> Iterator[None]:
-        """While a request runs. Raises WireError when too many do: of all, or of one key more than half of that."""
+    def enter(self, principal: Principal, scope: Scope) -> None:
+        """A request runs from now on, until it leaves.
+
+        Raises WireError when too many do: of all, or of one key more than half of that.
+        """
         most = self.rules.concurrent
         if self._running_all >= most:
             raise WireError("busy", "Too many requests at once.", headers={"Retry-After": "1"})
@@ -150,12 +154,9 @@ class Access:
         self._running_all += 1
         self._running[principal] += 1
         scope[RUNNING] = principal
-        try:
-            yield
-        finally:
-            self._leave(scope)
 
-    def _leave(self, scope: Scope) -> None:
+    def leave(self, scope: Scope) -> None:
+        """A request has ended, or counts no longer."""
         principal = scope.pop(RUNNING, None)
         if principal is None:
             return
@@ -185,11 +186,7 @@ class Access:
             raise unauthorized("The read token is not valid or has expired.")
         return Principal(token.merchant_id, f"read-token:{token.payment_id}", frozenset(), token=token)
 
-    def _remembered(self, scope: Scope) -> Principal | None:
-        try:
-            text = _given(scope)
-        except WireError:
-            return None
+    def _remembered(self, text: str | None) -> Principal | None:
         found = None if text is None else self.keys.fresh(text)
         return None if found is None else found.principal
 
@@ -295,11 +292,15 @@ def _may_see(principal: Principal, page: KeyScope, path: str) -> bool:
     return page in principal.scopes and (path != "/metrics" or principal.merchant_id == SINGLE_SHOP)
 
 
-def _given(scope: Scope) -> str | None:
-    key, token = given_key(scope), given_token(scope)
+def _given(scope: Scope) -> tuple[str | None, WireError | None]:
+    """The key or the token, or why what was sent is neither."""
+    try:
+        key, token = given_key(scope), given_token(scope)
+    except WireError as refused:
+        return None, refused
     if key is not None and token is not None and key != token:
-        raise unauthorized("Send a key or a read token, not both.")
-    return key if key is not None else token
+        return None, unauthorized("Send a key or a read token, not both.")
+    return key if key is not None else token, None
 
 
 def _within_token(principal: Principal, token: ReadToken, scope: Scope) -> Principal:

@@ -19,7 +19,7 @@ from eci_payments.store.away import is_absence
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.types import Scope
+    from starlette.types import Receive, Scope, Send
 
     from eci_payments.domain.change import Answer
     from eci_payments.operations.problems import Problem
@@ -37,16 +37,33 @@ _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "payload_
 
 def answered(answer: Answer) -> Response:
     """An operation's answer, as it is stored and replayed: status and bytes untouched."""
-    headers: dict[str, str] = {}
+    headers: list[tuple[bytes, bytes]] = []
     if answer.status == CREATED and answer.payment_id is not None:
-        headers["Location"] = f"/v1/payments/{answer.payment_id}"
+        headers.append((b"location", b"/v1/payments/%d" % answer.payment_id))
     if answer.retry_after_s is not None:
-        headers["Retry-After"] = str(answer.retry_after_s)
+        headers.append((b"retry-after", b"%d" % answer.retry_after_s))
     if answer.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return Response(
-        answer.body, answer.status, headers, media_type=CONTENT_TYPE if answer.status >= BAD else JSON
-    )
+        headers.append((b"idempotent-replayed", b"true"))
+    return Ready(answer.status, answer.body, _PROBLEM_MEDIA if answer.status >= BAD else _JSON_MEDIA, headers)
+
+
+class Ready(Response):
+    """A response whose body and headers are bytes already, so that nothing is left to be encoded."""
+
+    def __init__(  # not calling up: what Starlette sets up for texts, cookies and tasks, none of these has
+        self, status: int, body: bytes, media: tuple[bytes, bytes], headers: list[tuple[bytes, bytes]]
+    ) -> None:
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [*headers, (b"content-length", b"%d" % len(body)), media]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as all are called
+        """Send it, over HTTP only."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+_JSON_MEDIA = (b"content-type", JSON.encode())
+_PROBLEM_MEDIA = (b"content-type", CONTENT_TYPE.encode())
 
 
 def refused(error: BaseException, scope: Scope, base: str) -> Response:

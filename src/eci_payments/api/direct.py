@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.routing import Match
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class Direct:
         if route is None:
             await self._app(scope, receive, send)
             return
-        response = await route.answer(Request(scope, receive, send))
+        response = await route.answer(scope, receive)
         await response(scope, receive, send)
 
     def _found(self, scope: Scope) -> EdgeRoute | None:

@@ -30,7 +30,7 @@ from eci_payments.operations.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.types import Scope
+    from starlette.types import Receive, Scope
 
     from eci_payments.api.services import Principal, Services
     from eci_payments.domain.change import Answer
@@ -92,14 +92,14 @@ class Read(Described):
 
 
 class EdgeRoute(APIRoute):
-    """FastAPI's route, documented by its endpoint's signature and handled by ``handle_request``."""
+    """FastAPI's route, documented by its endpoint's signature and answered by us (``answer``)."""
 
     def __init__(
         self,
         spec: Mutation | Described,
         method: str,
         status: int,
-        handle: Callable[[Request], Awaitable[Response]],
+        handle: Callable[[Scope, Receive], Awaitable[Response]],
     ) -> None:
         self.answer = handle
         self.owns_path = isinstance(spec, Mutation) and spec.owns_path
@@ -121,7 +121,11 @@ class EdgeRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Our handler in the place of the one that solves dependencies."""
-        return self.answer
+
+        async def handle_request(request: Request) -> Response:
+            return await self.answer(request.scope, request.receive)
+
+        return handle_request
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As any route; one that owns its path takes every method there, to refuse it."""
@@ -135,19 +139,18 @@ def mutation_route(spec: Mutation, services: Services) -> EdgeRoute:
     optional = spec.body_optional or spec.body_model is None
     key_scope, wire, secret = spec.scope, services.wire_rules(), services.fingerprint_key
 
-    async def command_of(request: Request) -> Any:  # noqa: ANN401 - one command or another
-        document = await read_document(request.scope, request.receive, optional=optional)
+    async def command_of(scope: Scope, receive: Receive) -> Any:  # noqa: ANN401 - one command or another
+        document = await read_document(scope, receive, optional=optional)
         body = checked(model, document, wire)
-        parts = read_path(request.scope)
+        parts = read_path(scope)
         return spec.endpoint(**parts, body=body) if spec.body_model else spec.endpoint(**parts)
 
-    async def handle(request: Request) -> Response:
-        scope = request.scope
+    async def handle(scope: Scope, receive: Receive) -> Response:
         try:
             refuse_query(scope)
             who = await services.identify(scope)
             key = read_key(scope, required=spec.key_required)
-            command = await command_of(request)
+            command = await command_of(scope, receive)
             claim = (
                 None
                 if key is None
@@ -165,8 +168,7 @@ def mutation_route(spec: Mutation, services: Services) -> EdgeRoute:
 def read_route(spec: Read, services: Services) -> EdgeRoute:
     """The route of a read."""
 
-    async def handle(request: Request) -> Response:
-        scope = request.scope
+    async def handle(scope: Scope, _receive: Receive) -> Response:
         try:
             asked = read_query(scope, spec.query)
             who = await services.identify(scope)

@@ -36,6 +36,7 @@ ALWAYS = (
 )
 """On every response, unless a route says otherwise (OWASP ASVS 5.0, 3.4): nothing of ours is cached, framed, sniffed
 or read by other origins. CORS headers there are only where PAGE_ORIGINS opens a payment to a page (`cors`)."""
+_ALWAYS_NAMES = frozenset(name for name, _ in ALWAYS)
 UNMATCHED = "unmatched"
 """The route of a request that no route takes: paths are the callers' and have no bound."""
 UNTRACED = frozenset({"/health", "/livez", "/readyz", "/metrics"})
@@ -126,6 +127,7 @@ class _Exchange:
         """When the answer of a stream began: how long its reader stays says nothing of us."""
         self._send = send
         self._own = own
+        self._usual = [*own, *ALWAYS]
 
     @property
     def route(self) -> str:
@@ -144,9 +146,8 @@ class _Exchange:
         await self._send(message)
 
     def _added(self, present: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        names = {name for name, _ in present}
-        headers = [header for header in ALWAYS if header[0] not in names]
-        return [*self._own, *headers]
+        own = {name for name, _ in present} & _ALWAYS_NAMES
+        return [*self._own, *(header for header in ALWAYS if header[0] not in own)] if own else self._usual
 
 
 def _named(correlation_id: str) -> list[tuple[bytes, bytes]]:

@@ -57,14 +57,20 @@ class Guard:
     async def _admitted(self, scope: Scope, receive: Receive, visit: _Visit) -> None:
         principal = scope[PRINCIPAL] = await self._access.admit(scope)
         merchant_id.set(principal.merchant_id)
-        with self._access.running(principal, scope):
+        self._access.enter(principal, scope)
+        try:
             await self._app(scope, receive, visit.send)
+        finally:
+            self._access.leave(scope)
 
     async def _signed(self, scope: Scope, receive: Receive, visit: _Visit) -> None:
         """Who signs needs no key, and has a limit of its own; the route verifies the signature."""
         self._access.limit_signed(scope)
-        with self._access.running(OPEN, scope):
+        self._access.enter(OPEN, scope)
+        try:
             await self._app(scope, receive, visit.send)
+        finally:
+            self._access.leave(scope)
 
     def _remember(self, scope: Scope, status: int) -> None:
         """Acts of power and refusals go into the trail."""

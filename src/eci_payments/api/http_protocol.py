@@ -96,11 +96,12 @@ class Cycle(RequestResponseCycle):
         lines = [STATUS_LINE[head["status"]]]
         for name, value in self.default_headers:
             lines += name, b": ", value, b"\r\n"
-        fields = b"".join([b"%b: %b\n" % field for field in head["headers"]])
+        headers = list(head["headers"])
+        fields = b"".join([b"%b: %b\n" % field for field in headers])
         length = b"content-length: %d\n" % len(body)
         if length not in fields or b"connection: " in fields or _NO_FIELD.search(fields):
             return None
-        if fields.count(b"\n") != len(list(head["headers"])) or self.scope["method"] == "HEAD":
+        if fields.count(b"\n") != len(headers) or self.scope["method"] == "HEAD":
             return None
         return b"".join([*lines, fields.replace(b"\n", b"\r\n"), b"\r\n", body])
 
@@ -211,10 +212,13 @@ class HttpProtocol(HttpToolsProtocol):
         return bool(self.pipeline) or (self._running is not None and not self._running.response_complete)
 
     def _check_head(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        size, hosts = len(self.url), 0
+        for name, value in self.headers:
+            size += len(name) + len(value) + 4
+            hosts += name == b"host"
         if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADER_FIELDS:
             raise Refused(TOO_LARGE)
-        if sum(name == b"host" for name, _ in self.headers) != 1 and self.parser.get_http_version() == "1.1":
+        if hosts != 1 and self.parser.get_http_version() == "1.1":
             raise Refused(NO_HOST)  # RFC 9112, 3.2
 
     def _ignore_upgrade(self) -> None:

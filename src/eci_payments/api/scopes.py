@@ -52,7 +52,8 @@ _PAGE_FILES = "/docs/"
 PUBLIC = frozenset({"/health", "/livez", "/readyz"})
 """For load balancers and probes, which have no key. They say nothing of any merchant."""
 _PROBLEMS = "/problems/"
-_SIGNED = re.compile(r"/v1/gateways/[^/]+/webhooks")
+_GATEWAYS = "/v1/gateways/"
+_SIGNED = re.compile(_GATEWAYS + r"[^/]+/webhooks")
 
 TRAILED = frozenset({Scope.OPERATE, Scope.ADMIN})
 """What is done with these scopes is written into the trail, whatever comes of it."""
@@ -65,7 +66,7 @@ def is_public(path: str) -> bool:
 
 def is_signed(path: str) -> bool:
     """Whether what is sent there carries a gateway's signature instead of a key."""
-    return _SIGNED.fullmatch(path) is not None
+    return path.startswith(_GATEWAYS) and _SIGNED.fullmatch(path) is not None
 
 
 def takes_token(path: str) -> bool:

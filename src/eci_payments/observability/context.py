@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from eci_payments.domain.card_numbers import contains_card_number
+from eci_payments.domain.quick import quick
 from eci_payments.observability.traces import TraceContext, begin_trace, parse_traceparent
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -18,6 +19,7 @@ trace: ContextVar[TraceContext | None] = ContextVar("trace", default=None)
 merchant_id: ContextVar[int | None] = ContextVar("merchant_id", default=None)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class RequestContext:
     """What the headers of a request say about whose it is."""
@@ -34,10 +36,12 @@ def of_headers(headers: Iterable[tuple[bytes, bytes]]) -> RequestContext:
 
     The trace goes on with a span of our own. The correlation id is the caller's, or else the trace id.
     """
+    given = [(name, value) for name, value in headers if name in _HEADERS]
+    if not given:
+        return _going_on(None, None)
     wanted: dict[bytes, list[str]] = {name: [] for name in _HEADERS}
-    for name, value in headers:
-        if name in wanted:
-            wanted[name].append(value.decode("latin-1"))
+    for name, value in given:
+        wanted[name].append(value.decode("latin-1"))
     traceparents, tracestate = wanted[b"traceparent"], ",".join(wanted[b"tracestate"])
     came_from = parse_traceparent(traceparents[0], tracestate) if len(traceparents) == 1 else None
     ids = wanted[b"x-correlation-id"]
@@ -101,4 +105,4 @@ def _going_on(correlation: str | None, came_from: TraceContext | None) -> Reques
     return RequestContext(valid_correlation_id(correlation) or span.trace_id, span, came_from)
 
 
-_HEADERS = (b"x-correlation-id", b"traceparent", b"tracestate")
+_HEADERS = frozenset({b"x-correlation-id", b"traceparent", b"tracestate"})

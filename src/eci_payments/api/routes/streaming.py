@@ -26,8 +26,7 @@ from eci_payments.store.following import find_head
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from starlette.requests import Request
-    from starlette.types import Scope
+    from starlette.types import Receive, Scope
 
     from eci_payments.api.services import Principal, Services
     from eci_payments.api.stream.feed import Feed
@@ -129,8 +128,7 @@ STREAM = Described(
 def stream_route(services: Services, feed: Feed) -> EdgeRoute:
     """The route of the stream; its answers are read from this feed."""
 
-    async def handle(request: Request) -> Any:  # noqa: ANN401 - an ASGI app
-        scope = request.scope
+    async def handle(scope: Scope, _receive: Receive) -> Any:  # noqa: ANN401 - an ASGI app
         try:
             asked = read_query(scope, STREAM.query)
             who = await services.identify(scope)
