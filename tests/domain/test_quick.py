@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eci_payments.domain.errors import BrokenInvariant
-from eci_payments.domain.quick import quick
+from eci_payments.domain.quick import quick, replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,30 @@ def test_only_plain_records_are_made_so():
 
     with pytest.raises(BrokenInvariant):
         quick(Checked)
+
+
+@pytest.mark.parametrize("changes", [{}, {"first": 9}, {"second": "b", "fourth": 4}, {"third": [1]}])
+def test_a_copy_with_changes_is_what_replace_makes(changes):
+    made = Quick(1, fourth=2)
+    copy = replaced(made, **changes)
+    assert copy == replace(made, **changes)
+    assert (type(copy), made) == (Quick, Quick(1, fourth=2))
+    with pytest.raises(FrozenInstanceError):
+        copy.first = 2  # type: ignore[misc] # what is tried
+
+
+def test_a_copy_has_no_other_fields():
+    with pytest.raises(TypeError, match="fifth"):
+        replaced(Quick(1), fifth=5)
+
+
+def test_a_field_may_have_any_name():
+    @quick
+    @dataclass(frozen=True, slots=True)
+    class Named:
+        made: int
+        twin: int
+        changes: int
+        name: int = 0
+
+    assert replaced(Named(1, 2, 3), made=4) == Named(4, 2, 3)

@@ -18,6 +18,7 @@ from eci_payments.domain.refund import Refund, RefundStatus
 from eci_payments.domain.screening import Use
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a caller gets: an HTTP status and the exact bytes. Statuses of 400 and more are problem details."""
@@ -29,6 +30,7 @@ class Answer:
     replayed: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Complete:
     """Store this answer with its key: repeats of the key get these bytes."""
@@ -56,6 +58,7 @@ class Hold:
     operation_id: OperationId | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OperationWrite:
     """An operation as it is after the change. ``expected_epoch`` is the guard; None inserts it."""
@@ -80,6 +83,7 @@ class DisputeWrite:
     expected: DisputeState | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """A posting with its place in the ledger and the operation that made it, where one did."""

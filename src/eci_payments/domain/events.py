@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.ids import EventId, MerchantId, PaymentId, shown_id
-from eci_payments.domain.money import currency, major_units
+from eci_payments.domain.money import Currency, currency, major_units
 from eci_payments.domain.payment import Payment, PaymentStatus
 from eci_payments.domain.quick import quick
 
@@ -72,8 +74,8 @@ class Event:
 def event_data(before: Payment | None, after: Payment, reason: str | None) -> dict[str, Any]:
     """What an event says: the payment after the change, in plain JSON values; amounts as decimal strings."""
     unit = currency(after.currency)
-    amounts = {name: str(major_units(getattr(after, f"{name}_minor"), unit)) for name in _AMOUNTS}
-    return amounts | {
+    amounts = zip(_AMOUNTS, _amounts_of(after), strict=True)
+    return {name: _text(minor, unit) for name, minor in amounts} | {
         "payment_id": after.payment_id,
         "order_id": shown_id(after.order_id),
         "user_id": shown_id(after.user_id),
@@ -97,3 +99,9 @@ _AMOUNTS = (
     "amount", "amount_authorized", "amount_captured", "amount_refunded", "amount_refund_pending", "amount_disputed",
     "amount_charged_back", "amount_exceeding",
 )  # fmt: skip
+_amounts_of = attrgetter(*(f"{name}_minor" for name in _AMOUNTS))
+
+
+@lru_cache(maxsize=4096)
+def _text(amount_minor: int, unit: Currency) -> str:
+    return str(major_units(amount_minor, unit))

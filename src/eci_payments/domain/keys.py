@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.ids import MerchantId, OperationId, PaymentId
+from eci_payments.domain.quick import quick
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, order=True)
 class KeyName:
     """A key in its scope: method and route template, e.g. ``POST /v1/payments/{payment_id}/refund``."""
@@ -19,6 +21,7 @@ class KeyName:
     key: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
     """What a request brings to claim its key. ``fingerprint`` is a keyed hash of the normalised request."""

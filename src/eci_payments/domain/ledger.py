@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from eci_payments.domain.errors import ensure
 from eci_payments.domain.ids import MerchantId
+from eci_payments.domain.quick import quick
 
 UNAPPLIED = "unapplied"
 EXTERNAL = "external"
@@ -38,6 +39,7 @@ class Movement(StrEnum):
     DISPUTE_WITHDRAWN = "dispute_withdrawn"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One transfer: debit one account, credit another, the same positive amount of minor units."""

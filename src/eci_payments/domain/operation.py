@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.errors import BrokenInvariant
 from eci_payments.domain.ids import GatewayKey, MerchantId, OperationId, PaymentId, RefundId
 from eci_payments.domain.methods import PaymentMethod
-from eci_payments.domain.quick import quick
+from eci_payments.domain.quick import quick, replaced
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,4 +109,4 @@ def advanced(operation: Operation, to: OperationState, **fields: Any) -> Operati
     """The operation in another state: the only doorway. Raises BrokenInvariant for leaving a conclusion."""
     if operation.state in CONCLUDED and to is not operation.state:
         raise BrokenInvariant(f"operation {operation.operation_id} is concluded as {operation.state}")
-    return replace(operation, state=to, **fields)
+    return replaced(operation, state=to, **fields)

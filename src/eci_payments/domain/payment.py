@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from eci_payments.domain.errors import BrokenInvariant, ensure
 from eci_payments.domain.ids import MerchantId, OperationId, OrderId, PaymentId, TransactionId, UserId
 from eci_payments.domain.methods import PaymentMethod
-from eci_payments.domain.quick import quick
+from eci_payments.domain.quick import quick, replaced
 
 
 class PaymentStatus(StrEnum):
@@ -170,14 +170,14 @@ def moved(payment: Payment, to: PaymentStatus, now: datetime, **fields: Any) -> 
     """
     if to is not payment.status and to not in MOVES[payment.status]:
         raise BrokenInvariant(f"payment {payment.payment_id} cannot move from {payment.status} to {to}")
-    after = replace(
+    after = replaced(
         payment, status=to, version=payment.version + 1, updated_at=max(now, payment.updated_at), **fields
     )
     exceeding = max(0, after.gone_minor - after.amount_captured_minor)
     grew_by_facts = after.facts_minor > payment.facts_minor
     ensure(grew_by_facts or exceeding <= payment.amount_exceeding_minor, "what we start exceeds captured")
     if exceeding != after.amount_exceeding_minor:
-        after = replace(after, amount_exceeding_minor=exceeding)
+        after = replaced(after, amount_exceeding_minor=exceeding)
     check_amounts(after)
     return after
 

@@ -57,6 +57,7 @@ class GatewayCall:
     order_id: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Approved:
     """Done at the gateway. ``amount_minor`` is what the gateway says it moved or reserved."""
@@ -68,6 +69,7 @@ class Approved:
     card_brand: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Declined:
     """Refused by the gateway for good; nothing moved. ``code`` is one of our normalised decline codes."""

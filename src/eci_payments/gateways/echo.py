@@ -16,7 +16,8 @@ import base64
 import hashlib
 import re
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eci_payments.domain.methods import INSTRUMENT_OF, Card
 from eci_payments.gateways.contract import Approved, NotSent, Prepared, Unknown
@@ -24,6 +25,8 @@ from eci_payments.observability.masking import mask, without_card_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from _typeshed import DataclassInstance
 
     from eci_payments.gateways.contract import GatewayCall
 
@@ -64,12 +67,21 @@ def cleansed(told: T, card: Card | None, *, by_card: bool) -> T | NotSent | Unkn
     if not is_dataclass(told) or isinstance(told, type):
         return told
     finder = _Finder(card, by_card=by_card)
-    clean = {each.name: finder.clean(each.name, getattr(told, each.name)) for each in fields(told)}
-    if isinstance(told, Prepared) and clean["reference"] != told.reference:
+    changed: dict[str, Any] = {}
+    for name in _names(type(told)):
+        said = getattr(told, name)
+        if (clean := finder.clean(name, said)) is not said:
+            changed[name] = clean
+    if isinstance(told, Prepared) and changed.get("reference", told.reference) != told.reference:
         return NotSent("the gateway's id of what it prepared held card data")
     if isinstance(told, Approved) and by_card and finder.is_number(told.amount_minor):
         return Unknown("an amount that is a card's number")
-    return replace(told, **clean)
+    return replace(told, **changed) if changed else told
+
+
+@lru_cache(maxsize=64)
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 class _Finder:

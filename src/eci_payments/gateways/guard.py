@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.breaker import Breaker, BreakerState
+from eci_payments.domain.quick import quick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +80,7 @@ class Places:
         return False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pass:
     """A place that was taken, to be given back with `Guard.leave`."""

@@ -7,10 +7,12 @@ from typing import TypeVar
 
 from eci_payments.domain.ids import MAX_SAFE_INTEGER, MerchantId
 from eci_payments.domain.methods import Card, Instrument, PaymentMethod
+from eci_payments.domain.quick import quick
 
 T = TypeVar("T")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A charge, as far as routing looks at it. ``amount_minor`` is in minor units of ``currency``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from eci_payments.domain.audit import AuditEntry
     from eci_payments.domain.dispute import Dispute
+    from eci_payments.domain.money import Currency
     from eci_payments.domain.payment import Failure, Payment
     from eci_payments.domain.refund import Refund
 
@@ -37,17 +40,13 @@ def payment_document(
 ) -> dict[str, Any]:
     """The payment as the contract shows it, with its transactions, refunds and disputes, oldest first."""
     unit = currency(payment.currency)
-
-    def money(name: str) -> dict[str, Any]:
-        minor = getattr(payment, f"{name}_minor")
-        return {name: major_units(minor, unit), f"{name}_minor": minor}
-
     action = payment.next_action
     return {
         "payment_id": payment.payment_id,
         "order_id": shown_id(payment.order_id),
         "user_id": shown_id(payment.user_id),
-        **money("amount"),
+        "amount": major_units(payment.amount_minor, unit),
+        "amount_minor": payment.amount_minor,
         "currency": payment.currency,
         "payment_method": payment.method,
         "status": payment.status,
@@ -61,12 +60,7 @@ def payment_document(
         "updated_at": when(payment.updated_at),
         "completed_at": when(payment.completed_at),
         "captured_at": when(payment.captured_at),
-        **money("amount_authorized"),
-        **money("amount_captured"),
-        **money("amount_refunded"),
-        **money("amount_refund_pending"),
-        **money("amount_disputed"),
-        **money("amount_charged_back"),
+        **_amounts(payment, unit),
         "failure": failure_document(payment.failure),
         "next_action": action
         and {
@@ -80,6 +74,22 @@ def payment_document(
         "refunds": [refund_document(refund) for refund in refunds],
         "disputes": [dispute_document(dispute) for dispute in disputes],
     }
+
+
+def _amounts(payment: Payment, unit: Currency) -> dict[str, Any]:
+    """What became of the amount: each in major units, and in minor ones."""
+    shown: dict[str, Any] = {}
+    for (name, minor_name), minor in zip(_SHOWN, _shown_of(payment), strict=True):
+        shown[name] = major_units(minor, unit)
+        shown[minor_name] = minor
+    return shown
+
+
+_SHOWN = tuple(
+    (f"amount_{name}", f"amount_{name}_minor")
+    for name in ("authorized", "captured", "refunded", "refund_pending", "disputed", "charged_back")
+)
+_shown_of = attrgetter(*(minor_name for _, minor_name in _SHOWN))
 
 
 def transaction_document(entry: AuditEntry) -> dict[str, Any]:
@@ -149,6 +159,7 @@ def failure_document(failure: Failure | None) -> dict[str, Any] | None:
     return {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
 
 
+@lru_cache(maxsize=256)
 def when(moment: datetime | None) -> str | None:
     """A UTC time as RFC 3339, with microseconds always, so that texts compare as the times do."""
     return None if moment is None else moment.isoformat(timespec="microseconds")[:_TO_MICROSECONDS] + "Z"

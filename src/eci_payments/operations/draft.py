@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.audit import AuditEntry, TransactionType
@@ -21,6 +22,7 @@ from eci_payments.domain.errors import ensure, known
 from eci_payments.domain.events import ENTERED, Event, EventType, event_data
 from eci_payments.domain.ledger import Movement, posting
 from eci_payments.domain.payment import PaymentStatus, moved
+from eci_payments.domain.quick import replaced
 from eci_payments.domain.refund import RefundStatus
 from eci_payments.operations.answers import payment_answer
 
@@ -37,24 +39,19 @@ if TYPE_CHECKING:
 
 def audit_state(payment: Payment) -> dict[str, Any]:
     """The payment's state and amounts, as the audit trail keeps them before and after each change."""
-    state = {
-        "status": payment.status.value,
-        "processing_reason": payment.processing_reason.value if payment.processing_reason else None,
-        "payment_method": payment.method.value,
-        "currency": payment.currency,
-        "amount_minor": payment.amount_minor,
-        "amount_authorized_minor": payment.amount_authorized_minor,
-        "amount_captured_minor": payment.amount_captured_minor,
-        "amount_refunded_minor": payment.amount_refunded_minor,
-        "amount_refund_pending_minor": payment.amount_refund_pending_minor,
-        "amount_unapplied_minor": payment.amount_unapplied_minor,
-        "attempt": payment.attempt,
-        "version": payment.version,
-    }
-    facts = {name: getattr(payment, name) for name in FACTS}
-    return state | {name: amount for name, amount in facts.items() if amount}
+    state = dict(zip(_STATE, _state_of(payment), strict=True))
+    if payment.facts_minor or payment.amount_exceeding_minor:
+        facts = {name: getattr(payment, name) for name in FACTS}
+        state |= {name: amount for name, amount in facts.items() if amount}
+    return state
 
 
+_STATE = (
+    "status", "processing_reason", "payment_method", "currency", "amount_minor", "amount_authorized_minor",
+    "amount_captured_minor", "amount_refunded_minor", "amount_refund_pending_minor", "amount_unapplied_minor",
+    "attempt", "version",
+)  # fmt: skip
+_state_of = attrgetter(*(name.replace("payment_method", "method") for name in _STATE))
 FACTS = (
     "amount_refunded_elsewhere_minor",
     "amount_disputed_minor",
@@ -128,18 +125,19 @@ class Draft:
         currency: str | None = None,
     ) -> None:
         """An audit entry. The first of a change carries before and after; further ones carry after twice."""
-        after = audit_state(self.payment)
-        before = audit_state(self.before) if self.before else None
+        payment = self.payment
+        after = audit_state(payment)
+        before = audit_state(self.before) if self.before and not self._audit else None
         self._audit.append(
             AuditEntry(
-                merchant_id=self.payment.merchant_id,
+                merchant_id=payment.merchant_id,
                 audit_id=self.found.ids.audit(),
-                payment_id=self.payment.payment_id,
+                payment_id=payment.payment_id,
                 operation_id=operation,
-                version=self.payment.version,
+                version=payment.version,
                 type=kind,
                 amount_minor=amount_minor,
-                currency=currency or self.payment.currency,
+                currency=currency or payment.currency,
                 status=status,
                 description=description,
                 before=after if self._audit else before,
@@ -148,7 +146,7 @@ class Draft:
                 reason=reason or self.caller.reason,
                 correlation_id=self.caller.correlation_id,
                 origin=self.caller.origin,
-                created_at=self.payment.updated_at,
+                created_at=payment.updated_at,
             )
         )
 
@@ -171,7 +169,7 @@ class Draft:
 
     def tell(self, kind: EventType | None = None, reason: str | None = None) -> None:
         """An event: of this kind, or of having entered the state in which the payment now is."""
-        payment = replace(self.payment, event_sequence=self.payment.event_sequence + 1)
+        payment = replaced(self.payment, event_sequence=self.payment.event_sequence + 1)
         self._payment = payment
         self._events.append(
             Event(

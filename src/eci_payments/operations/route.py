@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.errors import Refusal, RefusalCode
+from eci_payments.domain.quick import quick
 
 if TYPE_CHECKING:
     from eci_payments.domain.change import Change
@@ -17,6 +18,7 @@ MOST_OTHERS = 3
 """Gateways that a charge is tried at after its first: who waits for the answer has no patience for more."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Route:
     """The account that is asked first, and those that follow while it is certain that nothing was sent."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from eci_payments.domain.errors import BrokenInvariant, Refusal, RefusalCode, ensure, known
 from eci_payments.domain.operation import RETURNS, TAKES_MONEY, Operation, OperationState
+from eci_payments.domain.quick import quick
 from eci_payments.gateways.contract import NeverSeen, NotSent, Outcome, Prepared, Unknown
 from eci_payments.operations import waiting
 from eci_payments.operations.calls import call_of
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from eci_payments.operations.engine import Engine
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Begin:
     """One commit: claim the key, take the order or lock the payment, begin the operation."""
@@ -64,6 +66,7 @@ class Begin:
         return sending(engine, self.caller, operation, call, started_at, elsewhere, made)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     """Where else a charge may be tried, and until when (the event loop's clock) another try may begin."""
@@ -174,6 +177,7 @@ class Bind:
         return Call(self.caller, bound, call, Source.CALL, self.send_before, elsewhere=self.elsewhere)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call at the gateway. No transaction is open, and no connection is held.
@@ -320,6 +324,7 @@ class Inquire:
         return Conclude(self.caller, self.operation, outcome, Source.INQUIRY)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Conclude:
     """One commit: the operation concluded, the payment moved, ledger, audit, event and answer with it."""

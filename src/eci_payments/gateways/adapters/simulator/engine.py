@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from eci_payments.domain.base32 import base32
 from eci_payments.domain.ids import GatewayKey, MerchantId, TransactionId
 from eci_payments.domain.methods import Upi
+from eci_payments.domain.quick import quick, replaced
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
 from eci_payments.gateways.adapters.simulator.entry import CHARGING, Entry, State
 from eci_payments.gateways.adapters.simulator.instruments import Verdict, brand_of, verdict_on
@@ -32,6 +33,7 @@ NO_VERDICT = Verdict()
 UPI_CURRENCY = "INR"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What the record will hold, and how the caller hears of it (``plan.told``)."""
@@ -68,9 +70,9 @@ def arrive(call: GatewayCall, book: Book | None, now_s: float, pace: Pace) -> De
 
 def choose(waiting: Entry, now_s: float, pace: Pace, *, approved: bool) -> Entry:
     """What comes of the customer's choice. After an approval the amount steers, as it does without one."""
-    settled = replace(waiting, turns_at_s=None, turns_into=None, turn_code=None)
+    settled = replaced(waiting, turns_at_s=None, turns_into=None, turn_code=None)
     if not approved:
-        return replace(settled, state=State.DECLINED, code=DeclineCode.AUTHENTICATION_FAILED)
+        return replaced(settled, state=State.DECLINED, code=DeclineCode.AUTHENTICATION_FAILED)
     plan = plan_for(waiting.amount_minor)
     if plan.state in {State.ACTION, State.ABSENT}:
         plan = PLAIN
@@ -107,12 +109,12 @@ def refund_of(charge: Entry, key: str, amount_minor: int) -> GatewayCall:
 
 def reference_of(call: GatewayCall) -> str:
     """The gateway's own id: as hard to guess as our key, and the same whenever it is asked."""
-    return f"{_PREFIXES[call.kind]}_{_digest(call.key)[:26]}"
+    return f"{_PREFIXES[call.kind]}_{_digest(call.key, 20)[:26]}"
 
 
 def authorization_code_of(entry: Entry) -> str:
     """Six characters, as an issuer gives them."""
-    return _digest("authorization " + entry.key)[:6].upper()
+    return _digest("authorization " + entry.key, 5)[:6].upper()
 
 
 def refusal_of(call: GatewayCall, book: Book | None) -> DeclineCode | None:
@@ -173,6 +175,8 @@ def _verdict(call: GatewayCall, now_s: float) -> Verdict:
         return NO_VERDICT
     if isinstance(call.instrument, Upi) and call.currency != UPI_CURRENCY:
         return Verdict(Plan("not in UPI's currency", State.DECLINED, DeclineCode.CURRENCY_NOT_SUPPORTED))
+    if call.instrument is None:
+        return NO_VERDICT
     today = datetime.fromtimestamp(now_s, UTC)
     verdict = verdict_on(call.instrument, (today.year, today.month))
     if verdict.capture_code is not None and call.kind is CallKind.CHARGE:
@@ -204,24 +208,24 @@ def _entry(
         card_brand=brand_of(call.instrument),
     )
     if plan.state is State.ACTION:
-        entry = replace(entry, action=verdict.action or ActionType.REDIRECT)
+        entry = replaced(entry, action=verdict.action or ActionType.REDIRECT)
     if call.kind is CallKind.VOID and book is not None:  # releases all that is left, whatever was asked
-        entry = replace(entry, moved_minor=max(0, book.capturable_minor))
+        entry = replaced(entry, moved_minor=max(0, book.capturable_minor))
     return _planned(entry, plan, now_s, pace)
 
 
 def _planned(entry: Entry, plan: Plan, now_s: float, pace: Pace) -> Entry:
     moved = max(1, entry.moved_minor // 2) if plan.halved else entry.moved_minor
     state = _end(entry.kind, plan.state)
-    entry = replace(entry, state=state, code=plan.code, moved_minor=moved)
+    entry = replaced(entry, state=state, code=plan.code, moved_minor=moved)
     if plan.silent:
-        entry = replace(entry, silent_left=pace.silent_inquiries)
+        entry = replaced(entry, silent_left=pace.silent_inquiries)
     if plan.turn is not None:
         into = _end(entry.kind, plan.turn.into)
         turns_at_s = now_s + pace.wait(plan.turn.after)
-        return replace(entry, turns_at_s=turns_at_s, turns_into=into, turn_code=plan.turn.code)
+        return replaced(entry, turns_at_s=turns_at_s, turns_into=into, turn_code=plan.turn.code)
     if plan.state is State.ACTION:
-        return replace(entry, turns_at_s=now_s + pace.action_s, turns_into=State.CANCELLED)
+        return replaced(entry, turns_at_s=now_s + pace.action_s, turns_into=State.CANCELLED)
     return entry
 
 
@@ -230,5 +234,6 @@ def _end(kind: CallKind, state: State) -> State:
     return State.CANCELLED if kind is CallKind.CANCEL_ACTION and state is State.APPROVED else state
 
 
-def _digest(text: str) -> str:
-    return base32(hashlib.sha256(text.encode()).digest()).lower()
+def _digest(text: str, size: int) -> str:
+    """So many bytes of it: five of them are eight letters."""
+    return base32(hashlib.sha256(text.encode()).digest()[:size]).lower()

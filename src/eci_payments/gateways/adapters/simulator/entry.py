@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from eci_payments.domain.methods import PaymentMethod
+from eci_payments.domain.quick import quick
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
 from eci_payments.gateways.contract import ActionType, CallKind
 
@@ -27,6 +28,7 @@ CHARGING = frozenset({CallKind.CHARGE, CallKind.AUTHORIZE})
 """Kinds that begin something; all others act on one of these."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One row. Amounts are in minor units of ``currency``, times in seconds since 1970 by the record's clock.

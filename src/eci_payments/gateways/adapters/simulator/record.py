@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eci_payments.domain.quick import quick
 from eci_payments.gateways.adapters.simulator import engine
 from eci_payments.gateways.adapters.simulator.declines import DeclineCode
 from eci_payments.gateways.adapters.simulator.disputes import Dispute, decided, listed_disputes, raised
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from eci_payments.gateways.contract import GatewayCall
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What the record holds of a call, and how its sender hears of it. ``refused``: the key was reused."""

@@ -47,6 +47,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "final": bool,
 }
 _READ = tuple(_READERS.get(name) for name in _NAMES)
+_ENUMS = tuple(place for place, name in enumerate(_NAMES) if _READERS.get(name) not in {None, bool})
 
 
 def opened(path: Path | str) -> sqlite3.Connection:
@@ -76,7 +77,11 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def put(connection: sqlite3.Connection, entry: Entry) -> None:
     """Write an entry, in place of the one with its key."""
-    connection.execute(_PUT, _written(entry))
+    row = list(_written(entry))
+    for place in _ENUMS:  # as plain text: SQLite's module would look for an adapter of each
+        if (value := row[place]) is not None:
+            row[place] = str(value)
+    connection.execute(_PUT, row)
 
 
 def find(connection: sqlite3.Connection, key: str, now_s: float) -> Entry | None:
