@@ -397,7 +397,7 @@ ONE_COMMIT = (
     Guard(
         "the ledger's entries are in the commit",
         "store/apply.py",
-        "        lambda changes: [(c.payment, e) for c in changes for e in c.entries],",
+        "        lambda changes: [Posted(c.payment, e) for c in changes for e in c.entries],",
         "        lambda changes: [],",
         (_VERIFY,),
     ),
@@ -439,7 +439,7 @@ ONE_COMMIT = (
     Guard(
         "nothing begins after a restore before the gateways were asked",
         "store/units.py",
-        "    if clock[1]:\n        _refuse_beginnings(batch)\n",
+        "    if is_closed:\n        _refuse_beginnings(batch)\n",
         "",
         ("tests/deploy/test_recover.py",),
     ),
