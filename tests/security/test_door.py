@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eci_payments.api.client_address import client_address, is_loopback, limited_as, networks
+from eci_payments.api.limits import WINDOW_S
 from eci_payments.domain.api_keys import Scope
 from eci_payments.store.admin_events import newest_events
 from eci_payments.store.session import run
@@ -116,6 +117,28 @@ TRUSTED = networks(["10.0.0.0/8", "127.0.0.1"])
 def test_only_trusted_proxies_say_where_a_request_comes_from(peer, forwarded, found):
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
     assert client_address({"client": (peer, 1), "headers": headers}, TRUSTED) == found
+
+
+def test_several_fields_of_forwarded_addresses_are_one_list():
+    for fields in (["6.6.6.6", "198.51.100.1"], ["6.6.6.6, 198.51.100.1", "10.0.0.2"]):
+        headers = [(b"x-forwarded-for", each.encode()) for each in fields]
+        assert client_address({"client": ("10.0.0.1", 1), "headers": headers}, TRUSTED) == "198.51.100.1"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "counted"), [((), {"127.0.0.1"}), (TRUSTED, {f"198.51.100.{n}" for n in range(3)})]
+)
+async def test_limits_and_the_trail_go_by_the_address_that_is_believed(service_url, keys, trusted, counted):
+    """Whoever writes another address in front of each request has a limit for each only behind a trusted proxy."""
+    async with guarded_api(service_url, trusted_proxies=trusted, rate_per_address=1) as (api, access):
+        access.limits._clock = lambda: 1000.0 * WINDOW_S
+        statuses = [
+            (await api.get(LIST, headers={"X-Forwarded-For": f"6.6.6.{n}, 198.51.100.{n % 3}"})).status_code
+            for n in range(36)
+        ]
+    assert statuses.count(401) == 10 * len(counted)
+    assert statuses.count(429) == 36 - 10 * len(counted)
+    assert {each.event.origin for each in await trail(keys)} == counted
 
 
 def test_without_trusted_proxies_nobody_is_believed():

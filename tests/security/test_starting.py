@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from support.processes import free_port, plain_environment, processes, run_command
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BOOTSTRAP = "eci_1_" + "k7w2m9xq4h3b" * 6
 
@@ -66,6 +64,34 @@ def test_other_addresses_are_refused_without_a_key_and_closed_with_one(tmp_path,
         assert status_of(f"http://127.0.0.1:{admin}") == 401
         assert served.stop() == 0
         assert BOOTSTRAP not in served.said
+
+
+def test_no_process_shows_a_secret_in_its_arguments_or_its_log(tmp_path):
+    """Everything embedded: the service and the database that it starts."""
+    secrets = {
+        "BOOTSTRAP_API_KEY": BOOTSTRAP,
+        "FINGERPRINT_KEY": "fingerprints-of-requests-are-keyed-by-this",
+        "CARD_FINGERPRINT_KEY": "k1:" + "5e" * 32,
+        "READ_TOKEN_KEY": "read-tokens-are-signed-by-this-and-no-other",
+        "SANDBOX_API_KEY": "the-key-of-the-sandbox",
+    }
+    settings = {"DATA_DIR": tmp_path / "data", "GATEWAYS": "simulator", "LOG_LEVEL": "DEBUG"} | secrets
+    assert command(settings, "migrate").returncode == 0
+    with processes(tmp_path / "p", **settings) as made:
+        served, address = made.serve()
+        assert status_of(address, **{"X-Api-Key": BOOTSTRAP}) == 200
+        assert status_of(address, **{"X-Api-Key": BOOTSTRAP[:-1]}) == 401
+        shown = served.said + "".join(arguments())
+        assert served.stop() == 0
+    assert str(tmp_path / "data") in shown  # the database's arguments are among them
+    assert [name for name, secret in secrets.items() if secret.removeprefix("k1:")[:-1] in shown] == []
+
+
+def arguments():
+    """What any process of this machine was started with."""
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield each.read_text(errors="replace")
 
 
 def test_keys_are_made_listed_rotated_and_revoked(settings):
