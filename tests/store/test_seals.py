@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eci_payments.store.seal_chain import CHAINS, PAYMENTS, row_hash
+from eci_payments.domain.ids import SINGLE_SHOP
+from eci_payments.store.admin_events import AdminEvent, record_one
+from eci_payments.store.seal_chain import ACTS, CHAINS, PAYMENTS, row_hash
 from eci_payments.store.seals import batch_sql, oldest_unsealed_s, seal
 from eci_payments.store.session import run
 from eci_payments.store.tables import metadata
 from eci_payments.store.trail import claim_place, rows_behind
 from support.settled import walk_to_end
+from support.waiting import until
 from support.world import APPROVED
 
 SEALS = "SELECT position, transaction_log_id, hash FROM audit_seals WHERE merchant_id = $1 ORDER BY position"
@@ -68,6 +71,24 @@ async def test_sealing_in_small_batches_gives_one_chain(shop, service):
     assert len({row.transaction_log_id for row in chain}) == 16
     async with service.read() as session:
         assert await oldest_unsealed_s(session) == 0
+
+
+async def test_acts_and_refusals_are_sealed_also_while_payments_have_more_than_a_batch(shop, service):
+    for number in range(3):
+        await shop.charge(APPROVED)
+        async with service.write() as session:
+            await record_one(
+                session, AdminEvent(SINGLE_SHOP, "somebody", "key created", f"k{number}", "done")
+            )
+
+    async def one_of_each():
+        async with service.write() as session:
+            return await seal(session, 1) == len(CHAINS)
+
+    await until(one_of_each)
+    async with service.read() as session:
+        assert await rows_behind(session, READER) > 0
+        assert await rows_behind(session, ACTS.reader, ACTS.rows) < 3
 
 
 async def test_nothing_to_seal_is_zero(service):
