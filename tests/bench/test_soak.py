@@ -9,7 +9,7 @@ import pytest
 from soak import judging
 from soak.sampling import Sample
 
-RATE = 100.0
+ASKED = judging.Asked(rate=100.0, processes=3)
 FLAT = Sample(
     at_s=0.0,
     serve_mb=120.0,
@@ -48,12 +48,12 @@ def samples(**grow: float) -> list[Sample]:
 
 
 def growing(found: list[Sample]) -> list[str]:
-    return [each.bound.name for each in judging.judged(found, RATE) if not each.holds]
+    return [each.bound.name for each in judging.judged(found, ASKED) if not each.holds]
 
 
 def test_what_is_flat_is_flat_while_payments_grow():
     assert growing(samples()) == []
-    assert not any("**grows**" in line for line in judging.lines(judging.judged(samples(), RATE)))
+    assert not any("**grows**" in line for line in judging.lines(judging.judged(samples(), ASKED)))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_is_flat_is_flat_while_payments_grow():
         ("work_mb", 1.0, "memory of the `work`, MB"),
         ("postgres_mb", 2.0, "memory of PostgreSQL's processes, MB"),
         ("connections", 1, "connections to the database"),
-        ("files", 2, "open files of all processes"),
+        ("files", 3, "open files of all processes"),
         ("waiting", 30, "what waits: operations, events, deliveries"),
         ("dead_rows", 10_000, "dead rows per live row"),
         ("size_bytes", 2_000_000, "bytes of tables and indexes per payment"),
@@ -71,7 +71,9 @@ def test_what_is_flat_is_flat_while_payments_grow():
 )
 def test_each_thing_that_grows_is_named(quantity, by, named):
     assert growing(samples(**{quantity: by})) == [named]
-    assert any("**grows**" in line for line in judging.lines(judging.judged(samples(**{quantity: by}), RATE)))
+    assert any(
+        "**grows**" in line for line in judging.lines(judging.judged(samples(**{quantity: by}), ASKED))
+    )
 
 
 def test_every_quantity_has_a_bound_and_a_reason():
@@ -80,4 +82,4 @@ def test_every_quantity_has_a_bound_and_a_reason():
 
 def test_a_run_too_short_for_thirds_is_refused():
     with pytest.raises(ValueError, match="too few"):
-        judging.judged(samples()[:5], RATE)
+        judging.judged(samples()[:5], ASKED)

@@ -122,7 +122,7 @@ def main() -> int:
         )
         outcome, samples = soak.soaked(asked.minutes, rate)
         books = soak.audited()
-    found = judging.judged(samples, rate)
+    found = judging.judged(samples, judging.Asked(rate, asked.serves + 1))
     wrong = [*soak.wrong, *(f"{each.bound.name} grows" for each in found if not each.holds)]
     said = [
         *_head(asked, most, rate, outcome),

@@ -17,13 +17,25 @@ WAITING_S = 2.0
 """What arrives in so long may always be under way: a charge, its fan-out and its deliveries take less."""
 
 
+POOL = 8
+"""Connections that a process keeps at most, by default (DB_POOL_SIZE)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Charges/s, and how many processes of ours did them."""
+
+    rate: float
+    processes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """``most`` says from the first third's figure, and the rate in charges/s, what the last third's may be; ``why``."""
+    """``most`` says from the first third's figure, and what was asked, what the last third's may be; ``why``."""
 
     name: str
     of: Callable[[Sequence[Sample]], float]
-    most: Callable[[float, float], float]
+    most: Callable[[float, Asked], float]
     bound: str
     why: str
 
@@ -76,21 +88,21 @@ BOUNDS = (
     Bound(
         "connections to the database",
         _largest("connections"),
-        lambda first, _: first + 1,
-        "the first third and 1",
-        "pools are as large as the load makes them, at once; one is the looks' own",
+        lambda first, asked: max(first, POOL * asked.processes),
+        "8 for each process, or the first third",
+        "pools grow as the load makes them, to a bound",
     ),
     Bound(
         "open files of all processes",
         _largest("files"),
-        lambda first, _: first + 8,
-        "the first third and 8",
-        "connections of callers are kept; those to peers and the database may be made anew, and overlap",
+        lambda first, asked: first + POOL * asked.processes,
+        "the first third and 8 for each process",
+        "connections of callers are kept; pools may grow to their bound, those to peers may be made anew and overlap",
     ),
     Bound(
         "what waits: operations, events, deliveries",
         _median("waiting"),
-        lambda first, rate: max(1.5 * first, WAITING_S * rate),
+        lambda first, asked: max(1.5 * first, WAITING_S * asked.rate),
         "1.5 times the first third, or what arrives in 2 s",
         "half the maximum rate is told as fast as it comes; a queue that is not kept up with grows with time",
     ),
@@ -111,17 +123,17 @@ BOUNDS = (
 )
 
 
-def judged(samples: Sequence[Sample], rate: float) -> list[Judged]:
+def judged(samples: Sequence[Sample], asked: Asked) -> list[Judged]:
     """Each quantity. Raises ValueError for a run that is too short to have thirds."""
     if len(samples) < LEAST_SAMPLES:
         raise ValueError(f"{len(samples)} samples are too few to compare thirds: soak longer")
     third = len(samples) // 3
-    return [_judged(each, samples[:third], samples[-third:], rate) for each in BOUNDS]
+    return [_judged(each, samples[:third], samples[-third:], asked) for each in BOUNDS]
 
 
-def _judged(bound: Bound, first: Sequence[Sample], last: Sequence[Sample], rate: float) -> Judged:
+def _judged(bound: Bound, first: Sequence[Sample], last: Sequence[Sample], asked: Asked) -> Judged:
     before = bound.of(first)
-    return Judged(bound, before, bound.of(last), bound.most(before, rate))
+    return Judged(bound, before, bound.of(last), bound.most(before, asked))
 
 
 def lines(found: Sequence[Judged]) -> list[str]:
