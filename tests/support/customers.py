@@ -23,6 +23,8 @@ UNDECIDED = {202, 409, 429, 503}
 APPROVED, DECLINED, DONE_UNSAID, LOST, SILENT, PENDING, NOT_SENT = 0, 51, 22, 21, 23, 26, 28
 """Last two digits of an amount, and what the simulator makes of them."""
 ENDINGS = (*[APPROVED] * 10, DECLINED, DONE_UNSAID, DONE_UNSAID, LOST, SILENT, PENDING, NOT_SENT)
+QUICK_ENDINGS = (*[APPROVED] * 10, DECLINED, DONE_UNSAID, NOT_SENT)
+"""Those whose outcome is known soon."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class Customers:
     addresses: list[str]
     random: Random
     client: httpx.AsyncClient
+    endings: tuple[int, ...] = ENDINGS
+    """Of the amounts of their orders."""
     history: list[Asked] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     seen: Counter[int] = field(default_factory=Counter)
@@ -143,7 +147,7 @@ class Customers:
         await self.ask("POST", path, body)
 
     def _order(self, *, capture: bool = True) -> dict[str, Any]:
-        number, ending = next(self.numbers), self.random.choice(ENDINGS)
+        number, ending = next(self.numbers), self.random.choice(self.endings)
         return {
             "order_id": f"order-{number}",
             "user_id": number,
