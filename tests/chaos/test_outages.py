@@ -103,6 +103,7 @@ async def test_pgbouncer_in_transaction_mode_is_killed_and_started_again(
     tmp_path: Path, server: ArchivedServer, record_property
 ):
     """Between the service and PostgreSQL, with fewer connections than clients have, and no prepared statements."""
+    record_property("noted", pooler.version())
     between = pooler.Pooler.before(server)
     between.start()
     settings: dict[str, Any] = {

@@ -41,6 +41,12 @@ def program() -> str | None:
     return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
+def version() -> str:
+    """Its own word."""
+    told = subprocess.run([program() or "", "--version"], capture_output=True, text=True, check=True)
+    return told.stdout.splitlines()[0]
+
+
 @dataclass(slots=True)
 class Pooler:
     """PgBouncer on a port of its own, which stays the same when it is started again."""
