@@ -17,8 +17,8 @@ from eci_payments.domain.change import (
     Release,
 )
 from eci_payments.domain.errors import ensure
+from eci_payments.domain.ids import PaymentId
 from eci_payments.domain.inbox import InboxWrite
-from eci_payments.domain.payment import Payment
 from eci_payments.store.recordset import Field, Recordset
 from eci_payments.store.rows import (
     AUDIT,
@@ -354,31 +354,25 @@ _NOT_YET = (
 _NEW = _Part("new_payments", PAYMENTS, list, PAYMENTS.insert, lean=_plain_payment())
 
 
-async def insert_payments(session: WriteSession, payments: Sequence[Payment]) -> set[tuple[int, str]]:
-    """Insert new payments; returns (merchant, order) of those that landed. An order already taken does not."""
-    ordered = sorted(payments, key=lambda p: (p.merchant_id, p.order_id))
-    shape = _NEW.shape(ordered)
-    return {(row[0], row[1]) for row in await run(session, _landing(shape), *shape.recordset.values(ordered))}
+async def apply(
+    session: WriteSession, changes: Sequence[Change], new: Sequence[Change] = ()
+) -> frozenset[PaymentId]:
+    """Write everything that these changes hold, in one statement. Returns the payments of ``new`` that landed.
 
-
-@lru_cache(maxsize=2)
-def _landing(shape: _Part | _Lean) -> str:
-    return f"{shape.sql(1)} ON CONFLICT (merchant_id, order_id) DO NOTHING RETURNING merchant_id, order_id"
-
-
-async def apply(session: WriteSession, changes: Sequence[Change]) -> None:
-    """Write everything that these changes hold, but for payments that they create (`insert_payments`).
+    ``new`` are changes that create payments: of one whose order is taken already nothing is written at all.
 
     Every update restates what it expects to find: the payment's version, the operation's lease epoch and that it
-    is not concluded, the refund's status, the key's missing answer. All rows are locked by then, so a
-    guard that does not hold is a broken invariant: raises BrokenInvariant, and the transaction rolls back.
+    is not concluded, the refund's status, the key's missing answer. A guard that does not hold is a broken
+    invariant: raises BrokenInvariant, and the transaction rolls back.
     """
-    found = [(part, rows) for part in _PARTS if (rows := part.rows(changes))]
+    every = [*new, *changes]
+    found = [(part, rows) for part in _PARTS if (rows := part.rows(every))]
     follows = any(_ends_and_begins(change) for change in changes)
     ended = [each for each in found if follows and each[0].name == "operations"]
-    await _write(session, ended)
-    await _write(session, [each for each in found if each not in ended])
-    await _release_keys(session, changes)
+    await _write(session, ended, (), changes)
+    landed = await _write(session, [each for each in found if each not in ended], new, changes)
+    await _release_keys(session, every)
+    return landed
 
 
 def _ends_and_begins(change: Change) -> bool:
@@ -386,22 +380,33 @@ def _ends_and_begins(change: Change) -> bool:
     return len({write.expected_epoch is None for write in change.operations}) > 1
 
 
-async def _write(session: WriteSession, found: Sequence[tuple[_Part, list[Any]]]) -> None:
-    """These parts in one statement, whose guards must all hold."""
-    if found:
-        shapes = tuple((part.name, part.shape(rows)) for part, rows in found)
-        values = [
-            column
-            for (_, shape), (_, rows) in zip(shapes, found, strict=True)
-            for column in shape.recordset.values(rows)
-        ]
-        (landed,) = await run(session, _statement(shapes), *values)
-        for part, rows in found:
-            if part.guarded:
-                ensure(
-                    landed[part.name] == len(rows),
-                    f"{part.name}: a guard refused a write",
-                )
+async def _write(
+    session: WriteSession,
+    found: Sequence[tuple[_Part, list[Any]]],
+    new: Sequence[Change],
+    changes: Sequence[Change],
+) -> frozenset[PaymentId]:
+    """These parts in one statement, whose guards must all hold, with the payments that are new."""
+    created = sorted((c.payment for c in new), key=lambda p: (p.merchant_id, p.order_id))
+    beginning = [(_NEW, created)] if created else []
+    if not found and not beginning:
+        return frozenset()
+    shapes = [(part, part.shape(rows)) for part, rows in (*beginning, *found)]
+    values = [
+        column
+        for (_, shape), (_, rows) in zip(shapes, (*beginning, *found), strict=True)
+        for column in shape.recordset.values(rows)
+    ]
+    may_be_lost = frozenset(part.name for part, _ in found if part.rows(new)) if new else frozenset()
+    sql = _statement(tuple((part.name, shape) for part, shape in shapes), may_be_lost)
+    (written,) = await run(session, sql, *values)
+    landed = frozenset(written.landed or ()) if created else frozenset()
+    kept = [*(c for c in new if c.payment.payment_id in landed), *changes]
+    for part, rows in found:
+        if part.guarded:
+            expected = len(rows) if len(landed) == len(created) else len(part.rows(kept))
+            ensure(written[part.name] == expected, f"{part.name}: a guard refused a write")
+    return landed
 
 
 async def _release_keys(session: WriteSession, changes: Sequence[Change]) -> None:
@@ -425,10 +430,28 @@ async def delete_keys(session: WriteSession, keys: Sequence[tuple[int, Any]]) ->
 
 
 @lru_cache(maxsize=256)
-def _statement(shapes: tuple[tuple[str, _Part | _Lean], ...]) -> str:
-    first, parts = 1, []
+def _statement(shapes: tuple[tuple[str, _Part | _Lean], ...], may_be_lost: frozenset[str]) -> str:
+    """``may_be_lost`` are the parts with rows of new payments: they are written of those that have landed."""
+    first, parts, shown = 1, [], []
     for name, shape in shapes:
-        parts.append(f"{name} AS ({shape.sql(first)} RETURNING 1)")
-        first += len(shape.recordset.fields)
-    counts = ", ".join(f"(SELECT count(*) FROM {name}) AS {name}" for name, _ in shapes)
-    return f"WITH {', '.join(parts)} SELECT {counts}"
+        columns, sql = shape.recordset, shape.sql(first)
+        if name == _NEW.name:
+            parts += [
+                f"{name} AS ({sql} {_LANDING})",
+                f"lost AS ({_LOST.format(columns.place('payment_id', first))})",
+            ]
+            shown.append(f"(SELECT array_agg(payment_id) FROM {name}) AS landed")
+        else:
+            if name in may_be_lost:
+                source = columns.source(first)
+                sql = sql.replace(source, f"(SELECT * FROM {source} WHERE {_HAS_LANDED}) AS r")
+            parts.append(f"{name} AS ({sql} RETURNING 1)")
+            shown.append(f"(SELECT count(*) FROM {name}) AS {name}")
+        first += len(columns.fields)
+    return f"WITH {', '.join(parts)} SELECT {', '.join(shown)}"
+
+
+_LANDING = "ON CONFLICT (merchant_id, order_id) DO NOTHING RETURNING payment_id"
+_LOST = "SELECT unnest({}) AS payment_id EXCEPT SELECT payment_id FROM new_payments"
+"""New payments whose order was taken: their numbers are nobody else's."""
+_HAS_LANDED = "NOT EXISTS (SELECT FROM lost WHERE lost.payment_id = r.payment_id)"

@@ -92,6 +92,13 @@ class Recordset(Generic[R]):
         arrays = ", ".join(f"${first + i}::{field.array_type}" for i, field in enumerate(self.fields))
         return f"unnest({arrays}) AS r ({self.columns})"
 
+    def place(self, name: str, first: int) -> str:
+        """The parameter that this column travels in."""
+        (found,) = (
+            f"${first + i}::{field.array_type}" for i, field in enumerate(self.fields) if field.name == name
+        )
+        return found
+
     def insert(self, first: int) -> str:
         """Insert every row."""
         names = ", ".join([self.columns, *self.constants])

@@ -25,7 +25,7 @@ from eci_payments.domain.keys import KeyClaim, KeyName, KeyRecord
 from eci_payments.domain.operation import OPEN
 from eci_payments.domain.quick import quick
 from eci_payments.store import restore_gate, rows
-from eci_payments.store.apply import apply, delete_keys, insert_payments
+from eci_payments.store.apply import apply, delete_keys
 from eci_payments.store.screening import Screened, Screening, load_screening
 from eci_payments.store.session import ReadSession, WriteSession, run
 
@@ -171,11 +171,13 @@ async def write_units(
     batch.screening = await load_screening(
         session, [s for i in batch.waiting() if (s := batch.units[i].screen) is not None]
     )
-    created = await _create(batch)
+    hopeful, behind = _hopeful(batch)
     following = {} if read_all else _follow(batch)
-    changed = await _change(batch, following)
     try:
-        await apply(session, created + changed)
+        new = [change for _, change in hopeful.values()]
+        landed = await apply(session, [following[place] for place in sorted(following)], new)
+        _keep_landed(batch, hopeful, behind, landed)
+        await apply(session, await _change(batch, following))
     except (BrokenInvariant, IntegrityConstraintViolationError) as refused:
         if following:  # a guard did not hold, or a number was taken by now
             raise Overtaken from refused
@@ -293,32 +295,42 @@ def _columns(keys: Iterable[Key]) -> list[list[Any]]:
     return [list(column) for column in zip(*keys, strict=True)] or [[], [], []]
 
 
-async def _create(batch: _Batch) -> list[Change]:
-    """Orders seen for the first time: decide on nothing, insert, and keep what landed."""
-    hopeful: dict[tuple[int, str], tuple[int, Change]] = {}
-    behind: list[tuple[int, tuple[int, str]]] = []
+Order = tuple[int, str]
+"""A merchant's order."""
+
+
+def _hopeful(batch: _Batch) -> tuple[dict[Order, tuple[int, Change]], list[tuple[int, Order]]]:
+    """Orders seen for the first time, perhaps: decide on nothing. And the units that come behind one of these."""
+    hopeful: dict[Order, tuple[int, Change]] = {}
+    behind: list[tuple[int, Order]] = []
     for i in batch.waiting():
-        unit = batch.units[i]
-        if unit.order_id is None:
+        place = _place(batch.units[i])
+        if place is None:
             continue
-        place: tuple[int, str] = (unit.merchant_id, unit.order_id)
         if place in hopeful:
             behind.append((i, place))
         elif (change := batch.decide(i, Found(batch.now, batch.ids, None))) is not None:
             hopeful[place] = (i, change)
-    if not hopeful:
-        return []
-    landed = await insert_payments(batch.session, [change.payment for _, change in hopeful.values()])
-    for place, (i, _) in hopeful.items():
-        if place not in landed:
-            del batch.results[i]
-            batch.screening.take_back(i)
+    return hopeful, behind
+
+
+def _keep_landed(
+    batch: _Batch,
+    hopeful: dict[Order, tuple[int, Change]],
+    behind: list[tuple[int, Order]],
+    landed: frozenset[PaymentId],
+) -> None:
+    """Whose order was taken is decided on again, by what is found there; who is behind a new one waits for it."""
+    taken = {place for place, (_, change) in hopeful.items() if change.payment.payment_id not in landed}
+    for place in taken:
+        i, _ = hopeful[place]
+        del batch.results[i]
+        batch.screening.take_back(i)
     behind += [(i, there) for i in batch.screened if (there := _place(batch.units[i])) is not None]
-    batch.results.update({i: Deferred() for i, place in behind if place in landed})
-    return [change for place, (_, change) in hopeful.items() if place in landed]
+    batch.results.update({i: Deferred() for i, place in behind if place in hopeful and place not in taken})
 
 
-def _place(unit: Unit) -> tuple[int, str] | None:
+def _place(unit: Unit) -> Order | None:
     return None if unit.order_id is None else (unit.merchant_id, unit.order_id)
 
 
@@ -371,7 +383,7 @@ async def _change(batch: _Batch, following: dict[tuple[int, int], Change]) -> li
             batch.results[i] = Deferred()
         elif (change := batch.decide(i, found[there])) is not None:
             changes[there] = change
-    return [changes[place] for place in sorted(changes)]
+    return [changes[place] for place in sorted(changes) if place not in following]
 
 
 async def _places(batch: _Batch) -> dict[int, tuple[int, int]]:
