@@ -84,3 +84,49 @@ async def test_columns_are_attributes_and_others_are_not(mine):
     assert (row.count, row.key, tuple(row)) == (1, {"a": [1]}, (1, {"a": [1]}))
     with pytest.raises(AttributeError):
         _ = row.other
+
+
+async def test_transactions_in_a_series_are_each_its_own(mine):
+    async with mine.series() as series:
+        for name, more in (("noted", True), ("noted too", False), ("noted at last", True)):
+            async with series.write(lambda more=more: more) as session:
+                await run(session, NOTE, name)
+    assert await notes(mine) == ["noted", "noted at last", "noted too"]
+
+
+async def broken(series):
+    async with series.write(lambda: True) as session:
+        await run(session, NOTE, "noted besides")
+        await run(session, NOTE, "noted")
+
+
+async def test_what_breaks_in_a_series_undoes_itself_and_nothing_else(mine):
+    async with mine.series() as series:
+        async with series.write(lambda: True) as session:
+            await run(session, NOTE, "noted")
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await broken(series)
+        async with series.write(lambda: True) as session:
+            await run(session, NOTE, "noted after")
+    assert await notes(mine) == ["noted", "noted after"]
+
+
+@pytest.mark.parametrize("more", [True, False])
+async def test_a_series_goes_on_when_the_server_has_closed_its_connection(mine, service, more):
+    async with mine.series() as series:
+        async with series.write(lambda: more) as session:
+            ((pid,),) = await run(session, "SELECT pg_backend_pid()")
+        async with service.write() as other:
+            await run(other, "SELECT pg_terminate_backend($1, 5000)", pid)
+        await asyncio.sleep(0)
+        async with series.write(lambda: False) as session:
+            await run(session, NOTE, "noted")
+    assert await notes(mine) == ["noted"]
+
+
+async def test_a_transaction_that_was_begun_in_vain_is_ended(mine, service):
+    async with mine.series() as series, series.write(lambda: True) as session:
+        ((pid,),) = await run(session, "SELECT pg_backend_pid()")
+    async with service.read() as other:
+        ((state,),) = await run(other, "SELECT state FROM pg_stat_activity WHERE pid = $1", pid)
+    assert state == "idle"
