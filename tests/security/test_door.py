@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from eci_payments.api.client_address import client_address, is_loopback, limited_as, networks
@@ -202,6 +204,21 @@ async def test_a_flood_of_refusals_is_bounded_and_still_counted(service_url, key
     events = await trail(keys)
     assert len(events) == 6
     assert sum(each.times for each in events) == 30
+
+
+async def test_a_flood_for_many_paths_names_its_sender_and_leaves_others_told_apart(
+    service_url, keys, monkeypatch
+):
+    monkeypatch.setattr("eci_payments.api.trail.SUBJECTS_MAX", 3)
+    monkeypatch.setattr("eci_payments.api.access.FLUSH_S", 60)
+    async with guarded_api(service_url, trusted_proxies=TRUSTED) as (api, _):
+        for number in range(30):
+            await api.get(f"/v1/payments/{number}", headers={"X-Forwarded-For": "198.51.100.1"})
+        await api.get("/v1/payments/99", headers={"X-Forwarded-For": "198.51.100.2"})
+    seen: Counter[tuple[str | None, bool]] = Counter()
+    for each in await trail(keys):
+        seen[each.event.origin, each.event.subject == "several"] += each.times
+    assert seen == {("198.51.100.1", False): 3, ("198.51.100.1", True): 27, ("198.51.100.2", False): 1}
 
 
 async def test_what_is_refused_writes_no_card_number(service_url, keys):

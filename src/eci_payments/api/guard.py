@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from eci_payments.api.access import PRINCIPAL, VERDICT, Access
 from eci_payments.api.errors import WireError
+from eci_payments.api.leisure import Leisure
 from eci_payments.api.principal import OPEN
 from eci_payments.api.scopes import NEEDED, TRAILED, is_public, is_signed, operation
 from eci_payments.domain.ids import SINGLE_SHOP
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from eci_payments.api.principal import Principal
 
-REFUSED = frozenset({401, 403, 429})
+TOO_MANY = 429
+REFUSED = frozenset({401, 403, TOO_MANY})
 SUBJECT_MAX = 200
 """Characters of a path that the trail keeps."""
 
@@ -33,6 +35,7 @@ class Guard:
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
+        self._leisure = Leisure()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Any ASGI event; only HTTP requests are guarded."""
@@ -50,6 +53,8 @@ class Guard:
             await (self._signed if signed else self._admitted)(scope, receive, visit)
         except WireError as error:
             visit.status = CATALOGUE[error.code].status
+            if visit.status == TOO_MANY:
+                await self._leisure.turn()
             raise
         finally:
             self._remember(scope, visit.status)
