@@ -146,6 +146,22 @@ async def test_an_address_is_limited_before_its_key_is_looked_at(service_url):
         assert (await api.get("/livez")).status_code == 200
 
 
+async def test_made_up_keys_cost_the_database_no_more_than_their_addresses_share(
+    service_url, keys, monkeypatch
+):
+    monkeypatch.setattr("eci_payments.api.access.LOOK_UPS_PER_S", 1)
+    right, revoked = bearer(await keys.make()), bearer(await keys.make_revoked())
+    async with guarded_api(service_url) as (api, access):
+        access.limits._clock = lambda: 1000.0 * WINDOW_S
+        assert (await api.get(LIST, headers=right)).status_code == 200
+        made_up = [bearer(f"eci_1_{number:064}") for number in range(30)]
+        statuses = [(await api.get(LIST, headers=each)).status_code for each in made_up]
+        assert statuses == [401] * 9 + [429] * 21
+        assert (await api.get(LIST, headers=right)).status_code == 200
+        assert (await api.get(LIST, headers=revoked)).status_code == 429  # it might be any
+        assert (await api.get(LIST, headers=made_up[0])).status_code == 401  # looked up a moment ago
+
+
 async def test_a_key_that_floods_does_not_use_up_the_limit_of_the_address_that_it_shares(service_url, keys):
     flood, other = bearer(await keys.make()), bearer(await keys.make())
     async with guarded_api(service_url, rate_per_key=1, rate_per_address=3) as (api, _):

@@ -73,6 +73,11 @@ class KeyRing:
             return Found(None, 0.0, why_not="malformed")
         return await self._fresh(digest, found, lambda: self._look_up(key))
 
+    def knows(self, text: str) -> bool:
+        """False when `find` would have to ask the database, about a key that nobody here has seen to work."""
+        found = self._found.get(sha256(text.encode()).digest())
+        return (found is not None and found.principal is not None) or self.fresh(text) is not None
+
     async def has_none(self) -> bool:
         """Whether there has never been a key at all, so that open mode may go on."""
         found = self._remembered(_ANY)

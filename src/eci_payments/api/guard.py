@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from eci_payments.api.principal import Principal
 
-TOO_MANY = 429
-REFUSED = frozenset({401, 403, TOO_MANY})
+REFUSED = frozenset({401, 403, 429})
 SUBJECT_MAX = 200
 """Characters of a path that the trail keeps."""
 
@@ -53,8 +52,7 @@ class Guard:
             await (self._signed if signed else self._admitted)(scope, receive, visit)
         except WireError as error:
             visit.status = CATALOGUE[error.code].status
-            if visit.status == TOO_MANY:
-                await self._leisure.turn()
+            await self._leisure.turn()
             raise
         finally:
             self._remember(scope, visit.status)

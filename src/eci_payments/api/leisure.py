@@ -1,4 +1,4 @@
-"""Refusals by a limit are answered at leisure: one in each turn of the event loop, behind whatever else is to be done.
+"""Whoever is turned away at the door is answered at leisure: one in each turn of the event loop, behind all else.
 
 A charge takes a dozen turns of the loop, most of them to hear from the database. If each of them also answered every
 refusal of a flood, charges would wait for the refusals, although nothing is in their way. So whoever floods waits.
