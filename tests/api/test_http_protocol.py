@@ -113,10 +113,12 @@ async def read(reader: asyncio.StreamReader) -> Answer:
 
 
 @asynccontextmanager
-async def running(grace_s: float = 5, listening: socket.socket | None = None) -> AsyncIterator[Running]:
+async def running(
+    grace_s: float = 5, listening: socket.socket | None = None, connections: int = 100
+) -> AsyncIterator[Running]:
     app = App(asyncio.Event(), asyncio.Event())
     listening = listening or socket.create_server(("127.0.0.1", 0))
-    server = Server(configured(app, grace_s, BASE))
+    server = Server(configured(app, grace_s, BASE, connections))
     made = Running(
         server, app, listening.getsockname()[1], asyncio.create_task(server.serve(sockets=[listening]))
     )
@@ -417,3 +419,70 @@ def test_a_process_that_cannot_stop_is_ended():
         output, _ = started.communicate(timeout=10)
         assert started.returncode == 1
         assert "did not stop" in output
+
+
+GET = b"GET /a HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+async def is_closed(reader):
+    try:
+        async with asyncio.timeout(0.1):
+            return await reader.read() == b""
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+
+
+async def test_connections_that_ask_nothing_make_room_for_those_that_ask():
+    async with running(connections=4) as up:
+        idle = [await up.connect() for _ in range(4)]
+        for _ in range(6):
+            assert (await up.ask(GET)).status == 200
+        assert [await is_closed(reader) for reader, _ in idle[:3]] == [True] * 3
+
+
+async def test_a_connection_that_has_asked_rests_longer_than_those_that_never_did():
+    async with running(connections=4) as up:
+        asked, writer = await up.connect()
+        writer.write(GET)
+        assert (await read(asked)).status == 200
+        idle = [await up.connect() for _ in range(12)]
+        writer.write(GET)
+        assert (await read(asked)).status == 200
+        assert sum([await is_closed(reader) for reader, _ in idle]) >= 9
+
+
+async def test_what_is_being_answered_is_not_given_up():
+    async with running(connections=2) as up:
+        slow = [await up.connect() for _ in range(2)]
+        for _, writer in slow:
+            writer.write(b"GET /slow HTTP/1.1\r\n" + HOST + b"\r\n")
+        await asyncio.sleep(0.1)
+        reader, _ = await up.connect()
+        assert await is_closed(reader)
+        up.app.let_go.set()
+        assert [(await read(reader)).status for reader, _ in slow] == [200, 200]
+        assert (await up.ask(GET)).status == 200
+
+
+async def test_a_body_that_drips_after_its_answer_makes_room_as_well():
+    async with running(connections=2) as up:
+        dripping = [await up.connect() for _ in range(2)]
+        for reader, writer in dripping:
+            writer.write(b"POST /early HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\nabc")
+            assert (await read(reader)).status == 200
+        for _ in range(3):
+            assert (await up.ask(GET)).status == 200
+
+
+def test_the_processs_own_limit_is_raised_as_far_as_it_may_be():
+    """In a process of its own: a limit that was lowered once cannot be raised again."""
+    program = (
+        "import resource\n"
+        "from eci_payments.api.connections import affordable\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 700))\n"
+        "print(affordable(), *resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["572", "700", "700"]

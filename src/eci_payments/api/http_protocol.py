@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from eci_payments.api.connections import CONNECTIONS_MAX, Connections
 from eci_payments.api.stream.response import ABORT
 from eci_payments.observability import context
 from eci_payments.operations.problems import CATALOGUE, CONTENT_TYPE, problem_document
@@ -129,6 +130,7 @@ class HttpProtocol(HttpToolsProtocol):
     """One connection. Made through `protocol_class`, which knows where problems are explained."""
 
     cycle_class: type[Cycle] = Cycle
+    places = Connections()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -145,11 +147,17 @@ class HttpProtocol(HttpToolsProtocol):
         """A client may wait before its first byte, but not for ever."""
         super().connection_made(transport)
         self._watch()
+        self.places.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""
         self._unwatch()
+        self.places.closed(self)
         super().connection_lost(exc)
+
+    def give_up(self) -> None:
+        """Make room for another connection; nothing is being answered here."""
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; where that ends in a refusal, what follows is dropped unread."""
@@ -188,8 +196,10 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer is complete; a refusal that waited for it is sent."""
         super().on_response_complete()
-        if self._refusal is not None and not self._is_answering():
-            self._send_refusal(self._refusal)
+        if not self._is_answering():
+            self.places.rests(self)
+            if self._refusal is not None:
+                self._send_refusal(self._refusal)
 
     def shutdown(self) -> None:
         """Answer what was begun or is on the wire, then close."""
@@ -204,6 +214,7 @@ class HttpProtocol(HttpToolsProtocol):
         extensions: dict[str, Any] = cycle.scope.setdefault("extensions", {})
         extensions[ABORT] = self.transport.abort
         self._running = cycle
+        self.places.answers(self)
         if self._is_draining and not self.pipeline:
             cycle.keep_alive = False
         super()._start_asgi_task(cycle, app)
@@ -310,10 +321,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.loop.call_later(LINGER_S, self.transport.close)
 
 
-def protocol_class(problem_base: str) -> type[HttpProtocol]:
-    """The protocol whose problems are explained at ``{problem_base}/problems/{code}``."""
+def protocol_class(problem_base: str, most: int = CONNECTIONS_MAX) -> type[HttpProtocol]:
+    """The protocol whose problems are explained at ``{problem_base}/problems/{code}``, for ``most`` connections."""
     cycle = type("Cycle", (Cycle,), {"problem_base": problem_base})
-    return type("HttpProtocol", (HttpProtocol,), {"cycle_class": cycle})
+    return type("HttpProtocol", (HttpProtocol,), {"cycle_class": cycle, "places": Connections(most)})
 
 
 def _detail_of(error: httptools.HttpParserError) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from eci_payments.api.connections import CONNECTIONS_MAX, affordable
 from eci_payments.api.http_protocol import protocol_class
 
 if TYPE_CHECKING:
@@ -50,15 +51,17 @@ async def serve(
     ``also`` are more sockets to serve on. What is not answered ``grace_s`` after the signal is broken off.
     ``begun`` is called once requests are answered and signals are heeded, ``told_to_stop`` at the signal.
     """
-    server = Server(configured(app, grace_s, problem_base), begun, told_to_stop)
+    server = Server(configured(app, grace_s, problem_base, affordable()), begun, told_to_stop)
     await server.serve(sockets=[listening, *also])
 
 
-def configured(app: ASGIApp, grace_s: float, problem_base: str = "") -> uvicorn.Config:
+def configured(
+    app: ASGIApp, grace_s: float, problem_base: str = "", connections: int = CONNECTIONS_MAX
+) -> uvicorn.Config:
     """As we set uvicorn up: our protocol, our logs, no word about ourselves, nobody's forwarded address believed."""
     return uvicorn.Config(
         app,
-        http=protocol_class(problem_base),
+        http=protocol_class(problem_base, connections),
         ws="none",
         lifespan="on",
         interface="asgi3",
