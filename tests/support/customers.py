@@ -23,6 +23,8 @@ UNDECIDED = {202, 409, 429, 503}
 APPROVED, DECLINED, DONE_UNSAID, LOST, SILENT, PENDING, NOT_SENT = 0, 51, 22, 21, 23, 26, 28
 """Last two digits of an amount, and what the simulator makes of them."""
 ENDINGS = (*[APPROVED] * 10, DECLINED, DONE_UNSAID, DONE_UNSAID, LOST, SILENT, PENDING, NOT_SENT)
+MOSTLY_QUICK_ENDINGS = (*[APPROVED] * 30, DECLINED, DONE_UNSAID, DONE_UNSAID, LOST, SILENT, PENDING, NOT_SENT)
+"""Of whom few wait for what is known late, so that the others keep the load up."""
 QUICK_ENDINGS = (*[APPROVED] * 10, DECLINED, DONE_UNSAID, NOT_SENT)
 """Those whose outcome is known soon."""
 

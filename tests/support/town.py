@@ -19,7 +19,7 @@ import httpx
 from support import sandbox
 from support.archived_server import DATABASE, OWNER, SERVICE, ArchivedServer
 from support.auditor import Auditor, auditor
-from support.customers import ENDINGS, QUICK_ENDINGS, Asked, Customers
+from support.customers import MOSTLY_QUICK_ENDINGS, QUICK_ENDINGS, Asked, Customers
 from support.line import Line, leading_to_port, leading_to_socket
 from support.processes import Processes, Running, free_port, processes, run_command
 from support.waiting import until
@@ -196,7 +196,9 @@ class Load:
 async def load(town: Town) -> AsyncIterator[Load]:
     """Customers buy while the block lasts, or until it ends the load."""
     async with httpx.AsyncClient(timeout=20, limits=httpx.Limits(max_connections=100)) as client:
-        customers = Customers(list(town.serves), Random(SEED), client, ENDINGS if ALL else QUICK_ENDINGS)
+        customers = Customers(
+            list(town.serves), Random(SEED), client, MOSTLY_QUICK_ENDINGS if ALL else QUICK_ENDINGS
+        )
         made = Load(customers, [])
         made.visits = [asyncio.create_task(customers.visit_until(made.stop)) for _ in range(CUSTOMERS)]
         try:
