@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 PHASE: ContextVar[str] = ContextVar("phase", default="start")
 """What the service is doing: a step of an operation, or a loop of a worker."""
 STEP = "step"
+LANE = "Lane._transaction"
 
 
 @dataclass(slots=True)
@@ -51,6 +52,8 @@ class Watch:
     armed: bool = False
     points: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
+    step: str = ""
+    """The step that was begun last: whose unit a lane writes, which is a task of its own."""
     seen: Counter[str] = field(default_factory=Counter)
 
     def passed(self, what: str) -> None:
@@ -69,6 +72,7 @@ class Watch:
         when, _, name = point.partition(" ")
         if when == "before":
             PHASE.set(name)
+            self.step = name
             if self.armed:
                 self.steps.append(name)
         self.passed(f"{name} / {STEP}: {when}")
@@ -87,7 +91,8 @@ class WatchedDatabase(Database):
 
     @asynccontextmanager
     async def _watched(self, site: str) -> AsyncIterator[WriteSession]:
-        name = f"{PHASE.get()} / {site}"
+        phase = self.watch.step if site == LANE else PHASE.get()
+        name = f"{phase} / {site}"
         async with super().write() as session:
             yield session
             self.watch.passed(f"{name}: before commit")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from eci_payments.store.ids import Ids
-    from eci_payments.store.session import Database, Series
+    from eci_payments.store.session import Database
     from eci_payments.store.units import KeyTaken, Result, Unit
 
 RETRIED_SQLSTATES = frozenset({"40001", "40P01", "0A000"})
@@ -139,29 +139,24 @@ class Lane:
 
     async def _write_all(self) -> None:
         try:
-            while self._queue:  # again, because units may come while the series ends
-                async with self._database.series() as series:
-                    await self._write_series(series)
+            while self._queue:
+                await self._write(self._queue.take(self._batch_max))
+                await asyncio.sleep(0)  # whoever goes on with what was written joins the next batch
         finally:
             self._writer = None
 
-    async def _write_series(self, series: Series) -> None:
-        while self._queue:
-            await self._write(series, self._queue.take(self._batch_max))
-            await asyncio.sleep(0)  # whoever goes on with what was written joins the next batch
-
-    async def _write(self, series: Series, batch: list[_Waiting]) -> None:
+    async def _write(self, batch: list[_Waiting]) -> None:
         begun = perf_counter()
         try:
-            results = await self._transaction(series, [waiting.unit for waiting in batch])
+            results = await self._transaction([waiting.unit for waiting in batch])
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
-            await self._write_apart(series, batch, error)
+            await self._write_apart(batch, error)
             return
         self._measured(len(batch), perf_counter() - begun)
         for waiting, result in zip(batch, results, strict=True):
             self._settle(waiting, result)
 
-    async def _write_apart(self, series: Series, batch: list[_Waiting], error: Exception) -> None:
+    async def _write_apart(self, batch: list[_Waiting], error: Exception) -> None:
         """One unit's failure is not its neighbours': try each by itself, unless the database is away."""
         if len(batch) == 1 or (isinstance(error, DatabaseAway) and not error.timed_out):
             for waiting in batch:
@@ -169,7 +164,7 @@ class Lane:
                     waiting.result.set_exception(error)
             return
         for waiting in batch:
-            await self._write(series, [waiting])
+            await self._write([waiting])
 
     def _settle(self, waiting: _Waiting, result: Result) -> None:
         if isinstance(result, Change):
@@ -186,12 +181,12 @@ class Lane:
             waiting.deferrals += 1
             self._queue.add(waiting.unit.actor, waiting)
 
-    async def _transaction(self, series: Series, units: Sequence[Unit]) -> list[Result]:
+    async def _transaction(self, units: Sequence[Unit]) -> list[Result]:
         read_all = False
         for run in range(1, MAX_RUNS + 1):
             try:
                 await self._ids.reserve(len(units))
-                async with series.write(lambda: bool(self._queue)) as session:
+                async with self._database.write() as session:
                     results = await write_units(
                         session, self._ids, units, self._key_window_h, read_all=read_all
                     )

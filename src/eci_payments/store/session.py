@@ -87,15 +87,6 @@ class Database:
         """A transaction: READ COMMITTED, committed at the end of the block."""
         return _Transaction(self, _WRITE, WriteSession)
 
-    @asynccontextmanager
-    async def series(self) -> AsyncIterator[Series]:
-        """Transactions one after the other, on one connection for as long as it is good."""
-        series = Series(self)
-        try:
-            yield series
-        finally:
-            await series.end()
-
     def read(self) -> AbstractAsyncContextManager[ReadSession]:
         """A read-only snapshot of one moment (REPEATABLE READ READ ONLY)."""
         return _Transaction(self, _READ, ReadSession)
@@ -200,57 +191,6 @@ class _Transaction(Generic[S]):
                 await kept.driver.execute("ROLLBACK")
         finally:
             await self._database.give_back(kept)
-
-
-class Series:
-    """Transactions that may write, one after the other. Where another is known to follow, the commit begins it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._kept: _Kept | None = None
-        self._is_begun = False
-
-    @asynccontextmanager
-    async def write(self, another: Callable[[], bool]) -> AsyncIterator[WriteSession]:
-        """The next one, as `Database.write` has it; ``another`` is asked before the commit whether one follows."""
-        connection = await self._begun()
-        try:
-            yield WriteSession(connection)
-            self._is_begun = another()
-            await connection.execute("COMMIT AND CHAIN" if self._is_begun else "COMMIT")
-        except BaseException:
-            self._is_begun = False
-            if connection.is_in_transaction() and not connection.is_closed():
-                await connection.execute("ROLLBACK")
-            raise
-
-    async def end(self) -> None:
-        """None follows after all."""
-        kept, self._kept = self._kept, None
-        if kept is None:
-            return
-        try:
-            if self._is_begun and not kept.driver.is_closed():
-                await kept.driver.execute("ROLLBACK")
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
-            pass  # nothing was begun in it, and the connection is not kept
-        finally:
-            await self._database.give_back(kept)
-
-    def _is_good(self, connection: asyncpg.Connection[Row]) -> bool:
-        """Open, and in no transaction but one that was begun by the last commit."""
-        return not connection.is_closed() and (self._is_begun or not connection.is_in_transaction())
-
-    async def _begun(self) -> asyncpg.Connection[Row]:
-        kept = self._kept
-        if kept is not None and not self._is_good(kept.driver):
-            self._kept, self._is_begun = None, False
-            await self._database.give_back(kept)
-        if self._kept is None:
-            self._kept = await self._database.take()
-        if not self._is_begun:
-            await self._kept.driver.execute(_WRITE)
-        return self._kept.driver
 
 
 async def run(session: WriteSession | ReadSession, sql: str, *values: object) -> Sequence[Any]:
