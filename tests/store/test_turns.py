@@ -47,10 +47,11 @@ def test_a_backlog_goes_on_in_parts_for_a_moment_after_the_other_has_gone():
 
 
 def test_many_callers_fill_a_batch_and_those_that_found_no_room_are_first_the_next_time():
-    turns = filled(*[SHARE] * 6)
+    room = MOST // SHARE
+    turns = filled(*[SHARE] * (room + 2))
     first, second = turns.take(MOST), turns.take(MOST)
-    assert Counter(whose for whose, _ in first) == dict.fromkeys(range(4), SHARE)
-    assert Counter(whose for whose, _ in second) == dict.fromkeys((4, 5), SHARE)
+    assert Counter(whose for whose, _ in first) == dict.fromkeys(range(room), SHARE)
+    assert Counter(whose for whose, _ in second) == dict.fromkeys((room, room + 1), SHARE)
 
 
 @given(

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SHARE = 16
-"""Of one caller in a batch that it has to share: what a batch takes is what the others wait for, and smaller ones cost
-the database more for each unit. Measured with `make flood`, see docs/asvs.md."""
+SHARE = 8
+"""Of one caller in a batch that it has to share. What a batch takes is what the others wait for, twice for each charge;
+smaller ones cost the database more for each unit. Of 8, 16 and 64 others waited least with this (docs/asvs.md)."""
 ALONE_AFTER_S = 1.0
 """A caller that was the only one for so long has the batches to itself again."""
 
