@@ -71,7 +71,7 @@ bench-slow-gateway: $(VENV)/.stamp-dev ## Measure what one gateway keeps of its 
 flood: $(VENV)/.stamp-dev ## Measure what one key suffers while another sends five times its limit (FLOOD_ARGS)
 	@PYTHONPATH=tools $(BIN)/python -m bench.flood $(FLOOD_ARGS)
 
-chaos-kill: $(VENV)/.stamp-dev ## Kill serve and work 50 times under load (make test does it 5 times; CHAOS_KILLS, CHAOS_SEED)
+chaos-kill: $(VENV)/.stamp-dev ## Kill serve and work 50 times under load (make test does it 4 times; CHAOS_KILLS, CHAOS_SEED)
 	CHAOS_KILLS=$${CHAOS_KILLS:-50} $(BIN)/python -m pytest -s tests/chaos/test_kill.py
 
 chaos: $(VENV)/.stamp-dev ## Outages of real parts under load, each with an audit; one table at the end (CHAOS_ARGS="--seed 7")

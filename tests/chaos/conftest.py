@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +15,6 @@ from support.town import Town, database_server, town
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
     from support.archived_server import ArchivedServer
     from support.postgres import Database
@@ -44,9 +46,21 @@ def installation(tmp_path: Path, database: Database, patience: dict[str, float])
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[ArchivedServer]:
+def ground() -> Iterator[Path]:
+    """A folder that PostgreSQL's user may enter, for as long as the test lasts.
+
+    Not below pytest's own: that one is closed to others again by whichever run of pytest begins next.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="eci-town-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def server(ground: Path) -> AsyncIterator[ArchivedServer]:
     """A PostgreSQL of the test's own, with an empty database."""
-    async with database_server(tmp_path / "server") as made:
+    async with database_server(ground) as made:
         yield made
 
 

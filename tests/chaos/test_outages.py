@@ -45,11 +45,11 @@ async def test_the_database_is_restarted_at_once_without_a_checkpoint(a_town: To
 
 
 @whole
-async def test_the_database_has_no_space_left_on_its_disk(tmp_path: Path, record_property):
+async def test_the_database_has_no_space_left_on_its_disk(tmp_path: Path, ground: Path, record_property):
     """First for its tables, then for its log too, whereupon PostgreSQL ends and is started as an operator would."""
-    with small_disk(tmp_path / "disk", DISK_MB) as disk:
+    with small_disk(ground / "disk", DISK_MB) as disk:
         async with (
-            database_server(tmp_path / "server", cluster=disk.folder / "cluster") as server,
+            database_server(ground, cluster=disk.folder / "cluster") as server,
             town(tmp_path, server, record_property) as made,
         ):
             log_too = iter((False, True))
@@ -166,8 +166,8 @@ async def test_the_primary_is_killed_and_its_synchronous_standby_promoted(a_town
 async def _standby(town: Town) -> ArchivedServer:
     """A copy of the primary that follows it, without which the primary acknowledges nothing any more."""
     primary = town.database
-    folder = town.folder / "standby"
-    folder.mkdir()
+    folder = primary.folder / "standby"
+    folder.mkdir(mode=0o711)
     for name in ("archive", "sockets"):
         (folder / name).mkdir(mode=0o700)
         os.chown(folder / name, primary.account.uid, primary.account.gid)

@@ -71,8 +71,8 @@ class Town:
 
 @asynccontextmanager
 async def database_server(folder: Path, *, cluster: Path | None = None) -> AsyncIterator[ArchivedServer]:
-    """A server with an empty database and its two roles; ``cluster`` is where its data folder lies."""
-    server = await asyncio.to_thread(_made, folder, cluster)
+    """A server in this folder, with an empty database and its two roles; ``cluster`` is where its data folder lies."""
+    server = await asyncio.to_thread(ArchivedServer.made, folder, cluster)
     try:
         await server.start()
         await server.execute(
@@ -82,13 +82,6 @@ async def database_server(folder: Path, *, cluster: Path | None = None) -> Async
         yield server
     finally:
         server.kill()
-
-
-def _made(folder: Path, cluster: Path | None) -> ArchivedServer:
-    folder.mkdir()
-    for each in (folder.parent, *folder.parent.parents[:3]):
-        each.chmod(each.stat().st_mode | 0o711)
-    return ArchivedServer.made(folder, cluster)
 
 
 @asynccontextmanager
