@@ -40,7 +40,7 @@ def verdicts(postgres, tmp_path_factory):
 @pytest.mark.timeout(300)
 def test_after_a_crash_of_each_kind_everybodys_books_agree(verdicts):
     assert [(each["case"], each["wrong"]) for each in verdicts if each["wrong"]] == []
-    crashed = [each for each in verdicts if each["case"]["dies"] != [None]]
+    crashed = [each for each in verdicts if each["case"]["dies"] != [None] and not each["missed"]]
     assert len(crashed) > 20
 
 
