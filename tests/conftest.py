@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
+import threading
+import warnings
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -43,6 +47,19 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 def pytest_unconfigure() -> None:
     _whole_run.close()
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Puts back handlers, level and hooks, for a test that calls `configure_logging` in this process."""
+    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook, sys.unraisablehook)
+    before, level, shown = root.handlers[:], root.level, warnings.formatwarning
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    warnings.formatwarning = shown
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
 
 
 @pytest.fixture(scope="session")

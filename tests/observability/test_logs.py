@@ -7,11 +7,12 @@ import gc
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -29,21 +30,15 @@ Lines = Callable[[], list[dict[str, object]]]
 
 
 @pytest.fixture
-def stream(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Standard output in its place, with everything that configuring changes put back afterwards."""
-    root, hooks = logging.getLogger(), (sys.excepthook, threading.excepthook, sys.unraisablehook)
-    before, level, shown = root.handlers[:], root.level, warnings.formatwarning
+def stream(logging_as_before: None, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Standard output in its place."""
+    del logging_as_before
     out = io.StringIO()
     monkeypatch.setattr(
         "_pytest.logging.LogCaptureHandler.handleError", lambda *_: None
     )  # pytest formats as well
     configure_logging("payment-service", "DEBUG", out)
-    yield out
-    root.handlers[:] = before
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    warnings.formatwarning = shown
-    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    return out
 
 
 @pytest.fixture
@@ -264,6 +259,45 @@ def test_a_process_that_dies_says_so_in_one_line_on_standard_output():
     assert line["level"] == "CRITICAL"
     assert "ValueError: cvc=**** ****-****-****-4242" in str(line["exception"])
     assert "123" not in str(line["exception"])
+
+
+def test_a_reader_of_the_log_that_goes_costs_lines_and_no_work():
+    program = (
+        "import asyncio, logging, os, sys\n"
+        "from eci_payments.observability.logs import configure_logging\n"
+        "configure_logging('payment-service')\n"
+        "async def work():\n"
+        "    for turn in range(3):\n"
+        "        logging.error('an error: %s', turn)\n"
+        "        logging.info('x' * 10_000)\n"
+        "        await asyncio.sleep(0)\n"
+        "    return 'done'\n"
+        "sys.stderr.write(asyncio.run(work()))\n"
+        "sys.stderr.flush()\n"
+        "os._exit(0)\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writer)
+    assert ended.stderr.splitlines() == [
+        "the log cannot be written, and its lines are lost: [Errno 32] Broken pipe",
+        "done",
+    ]
+
+
+def test_a_log_that_is_closed_costs_lines_and_no_work(stream, capsys):
+    stream.close()
+    log.error("one")
+    log.error("two")
+    assert capsys.readouterr().err.count("the log cannot be written") == 1
 
 
 def test_ctrl_c_is_no_crash():

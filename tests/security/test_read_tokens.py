@@ -183,6 +183,7 @@ async def test_an_expired_one_is_refused_and_told_in_the_trail(service_url, keys
         await until(trailed)
 
 
+@pytest.mark.usefixtures("logging_as_before")
 async def test_it_stands_in_no_log(service_url, keys, capsys):
     configure_logging("test", "DEBUG")
     key = bearer(await keys.make())

@@ -15,6 +15,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import TracebackType
@@ -97,11 +98,13 @@ class JsonFormatter(logging.Formatter):
 class _Lines(logging.StreamHandler[TextIO]):
     """Lines onto a stream. What is told within one turn of the event loop is written together, at its end.
 
-    Errors are written at once: after them there may be no other turn.
+    Errors are written at once: after them there may be no other turn. A stream that takes no more (its reader has
+    gone) costs the lines, never the work that they are about; standard error says so once.
     """
 
     _turn: asyncio.AbstractEventLoop | None = None
     """The loop in whose next turn it is written."""
+    _is_lost = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line."""
@@ -125,9 +128,24 @@ class _Lines(logging.StreamHandler[TextIO]):
         self._flush_now()
         super().close()
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        """Where a line cannot be written."""
+        del record
+        self._say_lost(sys.exception())
+
     def _flush_now(self) -> None:
         self._turn = None
-        super().flush()
+        try:
+            super().flush()
+        except (OSError, ValueError) as wrong:  # gone, or closed
+            self._say_lost(wrong)
+
+    def _say_lost(self, wrong: BaseException | None) -> None:
+        if self._is_lost:
+            return
+        self._is_lost = True
+        with suppress(Exception):
+            sys.stderr.write(f"the log cannot be written, and its lines are lost: {wrong}\n")
 
 
 def configure_logging(service: str, level: str = "INFO", stream: TextIO | None = None) -> None:
