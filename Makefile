@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --qui
 FIND_PYTHON := for python in $(PYTHON) python3.11 python3.12 python3.13 python3 python /usr/bin/python3; do \
 	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; done
 unexport PYTHONDONTWRITEBYTECODE # a process that compiles all of us anew takes a fifth longer to start
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 4
 TEST_ARGS ?=
 BENCH_ARGS ?=
 FLOOD_ARGS ?=

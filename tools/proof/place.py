@@ -6,10 +6,8 @@ import asyncio
 import os
 import secrets
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -110,7 +108,7 @@ def _with_template(bare: Server) -> Iterator[Server]:
 @contextmanager
 def place(on: Server) -> Iterator[Place]:
     """A database copied from the template, and a sandbox and peers for it alone."""
-    folder = Path(tempfile.mkdtemp(prefix="eci-proof-"))
+    folder = scratch.folder("eci-proof-")
     name = on.create(on.template)
     owner_url, service_url = on.urls(name)
     record, journal, box = folder / "sandbox.sqlite3", folder / "peers.sqlite3", folder / "box.sqlite3"
