@@ -91,6 +91,7 @@ WORK = {
     "a deep page": lambda s: page(s, Filter(), before=(BEGUN + timedelta(seconds=900), 900)),
     "a page of a user": lambda s: page(s, Filter(user_id="user-7")),
     "a page of a status": lambda s: page(s, Filter(status="FAILED")),
+    "a page of a method": lambda s: page(s, Filter(payment_method="COD")),
     "a page of an order": lambda s: page(s, Filter(order_id="order-1000")),
     "keys": lambda s: load_keys(s, NAMES),
     "locks": lambda s: lock_payments(s, NOBODYS, PLACES, BEGUN),
@@ -101,6 +102,7 @@ WORK = {
 LOST = {
     "payments_newest_idx": "the first page",
     "payments_user_idx": "a page of a user",
+    "payments_method_idx": "a page of a method",
     "payments_expiry_idx": "what expires",
     "operations_due_idx": "what is due",
     "operations_payment_idx": "locks",

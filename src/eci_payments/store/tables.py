@@ -120,6 +120,7 @@ payments = Table(
     ),
     Index("payments_newest_idx", "merchant_id", *_NEWEST_FIRST),
     Index("payments_status_idx", "merchant_id", "status", *_NEWEST_FIRST),
+    Index("payments_method_idx", "merchant_id", "payment_method", *_NEWEST_FIRST),
     Index("payments_user_idx", "merchant_id", "user_id", *_NEWEST_FIRST),
     Index(
         "payments_reason_idx",
