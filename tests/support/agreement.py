@@ -44,6 +44,8 @@ class Agreement:
         self._validate(problem, {"$ref": "#/components/schemas/ProblemDocument"})
         assert problem["status"] == response.status_code
         assert problem["type"].endswith(f"/problems/{problem['code']}")
+        if problem["status"] == 422:
+            assert problem["errors"], "every 422 names a field"
 
     def _check_described(self, response: httpx.Response, described: dict[str, Any]) -> None:
         media = response.headers["content-type"].partition(";")[0]

@@ -13,7 +13,7 @@ from eci_payments.api.errors import WireError
 from eci_payments.domain.errors import Refusal
 from eci_payments.observability.context import correlation_id
 from eci_payments.observability.masking import mask
-from eci_payments.operations.problems import CATALOGUE, CONTENT_TYPE, of_refusal, problem_document
+from eci_payments.operations.problems import CATALOGUE, CONTENT_TYPE, errors_of, of_refusal, problem_document
 from eci_payments.store.away import is_absence
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def refused(error: BaseException, scope: Scope, base: str) -> Response:
     if isinstance(error, Refusal):
         retry = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else {}
         named = {} if error.payment_id is None else {"payment_id": error.payment_id}
-        return _problem(of_refusal(error), error.detail, scope, base, retry, errors=error.errors, **named)
+        fields = errors_of(error)
+        return _problem(of_refusal(error), error.detail, scope, base, retry, errors=fields, **named)
     if isinstance(error, HTTPException):
         return _http_problem(error, scope, base)
     if is_absence(error):

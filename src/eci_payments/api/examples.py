@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from eci_payments.operations.problems import CATALOGUE, Problem
+from eci_payments.domain.errors import FieldError
+from eci_payments.operations.problems import ABOUT, CATALOGUE, Problem
 
 _WHEN, _LATER = "2026-11-23T12:00:00.000000Z", "2026-11-23T12:00:00.150000Z"
 
@@ -270,9 +271,19 @@ def problem(kind: Problem) -> dict[str, Any]:
         "code": kind.code,
         "correlation_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     }
-    if kind.code in {"validation_failed", "card_data_not_allowed"}:
-        document["errors"] = [{"field": "amount", "message": "must be greater than zero"}]
+    if kind.status == UNPROCESSABLE:
+        about = ABOUT.get(kind.code) or _WRONG[kind.code]
+        document["errors"] = [{"field": about.field, "message": about.message}]
     return document
+
+
+UNPROCESSABLE = 422
+_WRONG = {
+    "validation_failed": FieldError("amount", "must be greater than zero"),
+    "card_data_not_allowed": FieldError("reference", "must not hold a card number"),
+    "amount_above_limit": FieldError("amount", "is above the limit of one charge"),
+}
+"""Of the problems that name a field themselves."""
 
 
 def problems(*codes: str) -> dict[str, Any]:

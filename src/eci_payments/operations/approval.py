@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.audit import TransactionType
-from eci_payments.domain.errors import Refusal, RefusalCode, known
+from eci_payments.domain.errors import FieldError, Refusal, RefusalCode, known
 from eci_payments.domain.events import EventType
 from eci_payments.domain.payment import Failure
 from eci_payments.domain.refund import EXPIRED, REJECTED, Refund, RefundStatus
@@ -63,6 +63,7 @@ def _refuse_taken_otherwise(payment: Payment) -> None:
             RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE,
             f"{payment.amount_exceeding_minor} minor units of {payment.currency} went another way meanwhile.",
             payment_id=payment.payment_id,
+            errors=(FieldError("decision", "cannot be approve: a part of the amount is no longer there"),),
         )
 
 

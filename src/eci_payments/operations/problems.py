@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from eci_payments.domain.errors import Refusal, RefusalCode
+from eci_payments.domain.errors import FieldError, Refusal, RefusalCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from eci_payments.domain.errors import FieldError
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -163,6 +161,24 @@ CATALOGUE: dict[str, Problem] = _catalogue(
     Problem("database_unavailable", 503, "Database unavailable", "Repeat with the same Idempotency-Key."),
 )
 """Every problem that this service can answer with; its page is ``/problems/{code}``."""
+
+
+ABOUT: dict[str, FieldError] = {
+    R.REASON_REQUIRED: FieldError("reason", "is required"),
+    R.AMOUNT_EXCEEDS_AUTHORIZED: FieldError("amount", "is more than is left"),
+    R.AMOUNT_EXCEEDS_REFUNDABLE: FieldError("amount", "is more than is left to refund"),
+    R.METHOD_NOT_SUPPORTED: FieldError("payment_method", "is taken by no gateway for this charge"),
+    R.INSTRUMENT_REQUIRED: FieldError("payment_details", "are required for this method"),
+    R.PARTIAL_CAPTURE_UNSUPPORTED: FieldError("amount", "must be all that is authorized"),
+    R.KEY_REUSED: FieldError("Idempotency-Key", "was used for another request"),
+}
+"""What a 422 is about, where the refusal itself names no field: every 422 has ``errors``."""
+
+
+def errors_of(refusal: Refusal) -> tuple[FieldError, ...]:
+    """The fields that a refusal is about."""
+    about = ABOUT.get(refusal.code)
+    return refusal.errors if about is None or refusal.errors else (about,)
 
 
 def of_refusal(refusal: Refusal) -> Problem:

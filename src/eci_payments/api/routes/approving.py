@@ -111,6 +111,7 @@ MUTATIONS = (
             "illegal_state",
             "operation_in_progress",
             "gateway_declined",
+            "amount_exceeds_refundable",
             "card_data_not_allowed",
             UNREACHABLE,
             bodies=examples.APPROVAL_BODIES,

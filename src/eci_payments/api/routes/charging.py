@@ -18,6 +18,7 @@ TAKING = (
     "order_outcome_unknown",
     "order_refunded",
     "user_mismatch",
+    "too_many_operations",
 )
 CHOOSING = ("card_data_not_allowed", "method_not_supported", "instrument_required")
 ACTING = ("not_found", "illegal_state", "operation_in_progress", "too_many_operations")
