@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.audit import TransactionType
-from eci_payments.domain.errors import Refusal, RefusalCode
-from eci_payments.domain.operation import OperationKind
+from eci_payments.domain.errors import FieldError, Refusal, RefusalCode
+from eci_payments.domain.operation import OperationKind, OperationState
 from eci_payments.domain.payment import PaymentStatus, ProcessingReason
 from eci_payments.operations.draft import Draft
 from eci_payments.operations.parts import (
@@ -66,11 +67,21 @@ def begin_capture(
 
 
 def _refuse_repeat(draft: Draft, command: Capture, rules: Rules) -> None:
-    """A repeat of the capture that completed the payment is named as such rather than as an illegal state."""
+    """A repeat of the capture that completed the payment is named as such rather than as an illegal state.
+
+    One of all that is left is equal to that one, whatever it took.
+    """
     payment = draft.payment
-    if payment.status is S.COMPLETED:
-        amount_minor = part_amount(command.amount, payment.amount_captured_minor, payment)
+    if payment.amount_captured_minor:
+        amount_minor = part_amount(command.amount, _last_captured_minor(draft), payment)
         refuse_likely_repeat(draft, OperationKind.CAPTURE, amount_minor, rules)
+
+
+def _last_captured_minor(draft: Draft) -> int:
+    attempt = draft.payment.attempt
+    captures = [o for o in draft.found.operations if o.kind is OperationKind.CAPTURE and o.attempt == attempt]
+    done = [o for o in captures if o.state is OperationState.APPROVED]
+    return max(done, key=attrgetter("created_at")).amount_minor if done else 0
 
 
 def _refuse_unable(
@@ -87,4 +98,5 @@ def _refuse_unable(
             "The gateway that holds this authorization captures "
             + ("once." if capabilities.partial_capture else "once and the whole amount."),
             payment_id=payment.payment_id,
+            errors=() if command.final else (FieldError("final", "must be true at this gateway"),),
         )

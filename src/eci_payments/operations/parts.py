@@ -104,14 +104,16 @@ def refuse_likely_repeat(draft: Draft, kind: OperationKind, amount_minor: int, r
     since, attempt = draft.found.now - timedelta(hours=rules.duplicate_window_h), draft.payment.attempt
     for earlier in draft.found.operations:
         same = (earlier.kind, earlier.amount_minor, earlier.attempt) == (kind, amount_minor, attempt)
-        happened = earlier.state not in {OperationState.DECLINED, OperationState.NOT_SENT}
-        if same and happened and earlier.created_at > since:
+        if same and earlier.state not in _WITHOUT_EFFECT and earlier.created_at > since:
             raise Refusal(
                 RefusalCode.POSSIBLE_DUPLICATE,
                 f"An equal {kind.lower()} of this payment was begun at {earlier.created_at:%Y-%m-%dT%H:%M:%SZ}"
                 f" (operation {earlier.operation_id}).",
                 payment_id=draft.payment.payment_id,
             )
+
+
+_WITHOUT_EFFECT = frozenset({OperationState.DECLINED, OperationState.CANCELLED, OperationState.NOT_SENT})
 
 
 def part_amount(amount: int | str | Decimal | None, left_minor: int, payment: Payment) -> int:

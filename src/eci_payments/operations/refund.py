@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.audit import TransactionType
@@ -138,12 +139,11 @@ def _await_approval(draft: Draft, refund: Refund, rules: Rules) -> Change:
 def _amount(draft: Draft, command: RefundPayment, rules: Rules) -> int:
     payment = draft.payment
     refuse_while_open(payment)
+    _refuse_likely_repeat(draft, command, rules)
     if payment.status not in CAPTURED:
-        _refuse_likely_repeat(draft, payment.amount_refunded_minor, rules)
         raise refuse_illegal(payment, "refunded")
     left_minor = payment.refundable_minor
     amount_minor = part_amount(command.amount, left_minor, payment)
-    _refuse_likely_repeat(draft, amount_minor, rules)
     if amount_minor > left_minor or left_minor == 0:
         raise Refusal(
             RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE,
@@ -178,9 +178,10 @@ def pay_out(found: Found, caller: Caller, refund_id: RefundId) -> Change:
     if refund is None:
         raise Refusal(RefusalCode.NOT_FOUND, "There is no such refund.")
     if refund.operation_id is not None or refund.status is not RefundStatus.PENDING:
+        made = refund.status if refund.operation_id is None else f"{refund.status} at its gateway"
         raise Refusal(
             RefusalCode.ILLEGAL_STATE,
-            f"Only a PENDING refund that is paid by hand can be marked as paid; this one is {refund.status}.",
+            f"Only a PENDING refund that is paid by hand can be marked as paid; this one is {made}.",
             payment_id=refund.payment_id,
         )
     settle_refund(draft, refund)
@@ -217,16 +218,26 @@ def give_back_reservation(draft: Draft, refund: Refund, failure: Failure) -> Non
     )
 
 
-def _refuse_likely_repeat(draft: Draft, amount_minor: int, rules: Rules) -> None:
-    if draft.caller.claim is not None:
+def _refuse_likely_repeat(draft: Draft, command: RefundPayment, rules: Rules) -> None:
+    """Without a key, a refund equal to a recent one of the payment is taken for a repeat of it.
+
+    So is one of all that is left after the one that left nothing.
+    """
+    payment, since = draft.payment, draft.found.now - timedelta(hours=rules.duplicate_window_h)
+    happened = [
+        r for r in draft.found.refunds if r.status is not RefundStatus.FAILED and r.created_at > since
+    ]
+    if draft.caller.claim is not None or not happened:
         return
-    since = draft.found.now - timedelta(hours=rules.duplicate_window_h)
-    for earlier in draft.found.refunds:
-        happened = earlier.status is not RefundStatus.FAILED
-        if happened and earlier.amount_minor == amount_minor and earlier.created_at > since:
-            raise Refusal(
-                RefusalCode.POSSIBLE_DUPLICATE,
-                f"An equal refund of this payment was begun at {earlier.created_at:%Y-%m-%dT%H:%M:%SZ}"
-                f" (refund {earlier.refund_id}).",
-                payment_id=earlier.payment_id,
-            )
+    newest = max(happened, key=attrgetter("created_at"))
+    is_disputed = payment.amount_disputed_minor or payment.amount_charged_back_minor
+    left_minor = payment.refundable_minor or (0 if is_disputed else newest.amount_minor)
+    amount_minor = part_amount(command.amount, left_minor, payment)
+    equal = next((r for r in happened if r.amount_minor == amount_minor), None)
+    if equal is not None:
+        raise Refusal(
+            RefusalCode.POSSIBLE_DUPLICATE,
+            f"An equal refund of this payment was begun at {equal.created_at:%Y-%m-%dT%H:%M:%SZ}"
+            f" (refund {equal.refund_id}).",
+            payment_id=equal.payment_id,
+        )
