@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 
 from eci_payments.domain.dispute import DisputeState
+from eci_payments.domain.limits import LimitKind
 from eci_payments.domain.payment import PaymentStatus
 from eci_payments.gateways.contract import Approved, Declined, Pending
 from eci_payments.gateways.hooks import DisputeTold, RefundTold, Subject
 from eci_payments.operations.commands import RefundPayment
 from support.engine import caller, charging, told
 from support.inbox import WHEN, event, pass_time, put, states, work_off
+from support.limits import limited
 
 S, D = PaymentStatus, DisputeState
 
@@ -288,3 +290,21 @@ async def test_the_database_holds_the_line_beside_a_dispute(house, table, change
     bad = change.replace("9999", "10001")
     with pytest.raises(Exception, match="_check"):
         await house.query(f"UPDATE {table} SET {bad} WHERE payment_id = $1", charge.payment_id)
+
+
+async def test_the_repeat_of_a_refund_that_awaits_approval_shows_the_disputes_too(house, owner_url):
+    await limited(owner_url, LimitKind.REFUND_APPROVAL, 5000)
+    charge = await paid(house)
+    assert (await refund(house, charge, 60)).status == 202
+    await put(house, dispute(charge, D.OPEN, 4000))
+    await work_off(house)
+    again = await refund(house, charge, 60)
+    assert (again.status, [each["status"] for each in again.document["disputes"]]) == (202, ["OPEN"])
+
+
+async def test_what_is_left_after_a_dispute_is_not_told_as_a_repeat(house):
+    charge = await paid(house)
+    await refund(house, charge, 40, key=None)
+    await put(house, dispute(charge, D.OPEN, 6000))
+    await work_off(house)
+    assert (await refund(house, charge, None, key=None)).code == "amount_exceeds_refundable"

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from eci_payments.domain.ids import PaymentId, UserId
+from eci_payments.domain.ids import OrderId, PaymentId, UserId
 from eci_payments.domain.methods import Card, PaymentMethod, Upi
 from eci_payments.domain.payment import PaymentStatus
-from eci_payments.operations.commands import Cancel, Capture, Confirm, RefundPayment
+from eci_payments.operations.commands import Cancel, Capture, Confirm, Create, RefundPayment
 from support.engine import caller, charging, open_house, told
 from support.gateway import CAPABILITIES, ScriptedGateway
 
@@ -28,6 +28,16 @@ async def refund(house, payment_id, amount=None, key=None):
 async def capture(house, payment_id, amount=None, key=None, *, final=True):
     command = Capture(payment_id=payment_id, amount=amount, final=final)
     return await told(house.payments.capture(caller("capture", key), command))
+
+
+def creating(order):
+    return Create(
+        order_id=OrderId(order),
+        user_id=UserId("7"),
+        amount_minor=10000,
+        currency="INR",
+        method=PaymentMethod.UPI,
+    )
 
 
 # the order's payment is       | a charge of it is answered
@@ -168,6 +178,13 @@ async def test_without_a_key_a_refund_that_did_not_happen_may_be_repeated(house)
     assert (await refund(house, payment_id, 30)).code == "possible_duplicate"
 
 
+async def test_without_a_key_a_capture_that_did_not_happen_may_be_repeated(house):
+    payment_id = (await charge(house, capture=False)).payment_id
+    house.gateway.plan("1", "capture", "declined", "cancelled", "notsent")
+    for status in (409, 409, 502, 200):
+        assert (await capture(house, payment_id)).status == status
+
+
 async def test_without_a_key_an_equal_capture_is_a_likely_repeat(house):
     payment_id = (await charge(house, capture=False)).payment_id
     assert (await capture(house, payment_id, 60, final=False)).status == 200
@@ -175,6 +192,38 @@ async def test_without_a_key_an_equal_capture_is_a_likely_repeat(house):
     assert (await capture(house, payment_id, 40)).status == 200
     assert (await capture(house, payment_id, 40)).code == "possible_duplicate"
     assert await house.broken() == []
+
+
+async def test_without_a_key_a_repeat_of_the_last_refund_is_a_likely_repeat(house):
+    payment_id = (await charge(house)).payment_id
+    assert (await refund(house, payment_id, 40)).status == 200
+    assert (await refund(house, payment_id)).document["status"] == "REFUNDED"
+    assert [(await refund(house, payment_id, amount)).code for amount in (None, 60, "40.00", 50)] == [
+        *["possible_duplicate"] * 3,
+        "illegal_state",
+    ]
+    assert (await refund(house, payment_id, key="meant")).code == "illegal_state"
+    await house.later(24 * 3600 + 1)
+    assert (await refund(house, payment_id)).code == "illegal_state"
+
+
+async def test_without_a_key_a_repeat_of_the_refund_of_all_while_that_is_under_way_is_a_likely_repeat(house):
+    house.gateway.plan("1", "refund", "pending")
+    payment_id = (await charge(house)).payment_id
+    assert (await refund(house, payment_id)).status == 200
+    assert (await refund(house, payment_id)).code == "possible_duplicate"
+
+
+async def test_without_a_key_a_repeat_of_the_last_capture_is_a_likely_repeat(house):
+    payment_id = (await charge(house, capture=False)).payment_id
+    assert (await capture(house, payment_id, 60, final=False)).status == 200
+    assert (await capture(house, payment_id)).document["status"] == "COMPLETED"
+    assert (await capture(house, payment_id)).code == "possible_duplicate"
+    assert (await capture(house, payment_id, 30)).code == "illegal_state"
+    await refund(house, payment_id, 10)
+    assert (await capture(house, payment_id)).code == "possible_duplicate"
+    charged = (await charge(house, "2")).payment_id
+    assert (await capture(house, charged)).code == "illegal_state"
 
 
 async def test_the_capture_of_an_earlier_attempt_is_no_likely_repeat(house):
@@ -236,6 +285,38 @@ async def test_one_payment_takes_so_many_operations(service_url):
     codes = [(await charge(house, "2")).code for _ in range(5)]
     assert codes == ["", "", "", "", "too_many_operations"]
     await house.close()
+
+
+async def test_a_repeat_gets_the_first_answer_whatever_would_be_refused_by_now(house, service_url):
+    first = await charge(house, "1", "k")
+    created = await told(house.payments.create(caller("create", "c"), creating("2")))
+    card = type(CAPABILITIES)(methods=frozenset({PaymentMethod.CREDIT_CARD}), currencies=None)
+    other = open_house(service_url, ScriptedGateway(capabilities=card), seed=2)
+    strict = open_house(service_url, ScriptedGateway(), seed=3, max_charge_amount=Decimal(1))
+    for process in (other, strict):
+        again = await charge(process, "1", "k")
+        assert (again.body, again.replayed) == (first.body, True)
+    again = await told(strict.payments.create(caller("create", "c"), creating("2")))
+    assert (again.body, again.replayed) == (created.body, True)
+    assert (await charge(other, "3", "l")).code == "method_not_supported"
+    assert (await charge(strict, "3", "l")).code == "amount_above_limit"
+    reused = await told(other.payments.charge(caller(key="k", fingerprint=b"another"), charging("3")))
+    assert reused.code == "method_not_supported"
+    await other.close()
+    await strict.close()
+
+
+async def test_a_repeated_confirmation_gets_the_first_answer_whatever_the_payment_has_become(house):
+    house.gateway.plan("1", "charge", "declined", "action")
+    payment_id = (await told(house.payments.create(caller("create"), creating("1")))).payment_id
+    upi = Confirm(payment_id=payment_id, method=PaymentMethod.UPI)
+    first = await told(house.payments.confirm(caller("confirm", "k"), upi))
+    assert first.document["status"] == "FAILED"
+    waits = await charge(house, "1", method=PaymentMethod.WALLET)
+    assert waits.document["status"] == "REQUIRES_ACTION"
+    again = await told(house.payments.confirm(caller("confirm", "k"), upi))
+    assert (again.body, again.replayed) == (first.body, True)
+    assert (await told(house.payments.confirm(caller("confirm", "l"), upi))).code == "action_pending"
 
 
 async def test_recovery_does_not_spin_on_what_fails_each_time(house):

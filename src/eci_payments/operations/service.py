@@ -15,7 +15,7 @@ from eci_payments.domain.methods import INSTRUMENT_OF, PaymentMethod
 from eci_payments.domain.money import currency, major_units
 from eci_payments.domain.payment import PaymentStatus
 from eci_payments.gateways.rules import Wanted
-from eci_payments.operations import approval, cancel, capture, charge, cod, refund, report, status
+from eci_payments.operations import approval, cancel, capture, charge, cod, refund, report, status, waiting
 from eci_payments.operations.commands import Charge
 from eci_payments.operations.driver import drive
 from eci_payments.operations.limits import MerchantLimits
@@ -69,13 +69,27 @@ class Payments:
 
     async def charge(self, caller: Caller, command: Charge) -> Answer:
         """Take or reserve an order's money; with cash on delivery, register that it is to be collected."""
-        self._refuse_amount(command)
-        self._refuse_instrument(command.method, command.instrument)
-        if command.method is PaymentMethod.COD:
-            return await self._create(caller, command)
-        route = self._route(caller, command.method, command, command.instrument)
-        rules, cards = self.engine.rules, fingerprints(self._cards, caller, command.instrument)
         limits = await self._limits.of(caller.merchant_id)
+        cards = fingerprints(self._cards, caller, command.instrument)
+        is_cash = command.method is PaymentMethod.COD
+        try:
+            self._refuse_amount(command)
+            self._refuse_instrument(command.method, command.instrument)
+            route = NO_ROUTE if is_cash else self._route(caller, command.method, command, command.instrument)
+            screen = screen_of(
+                caller,
+                limits,
+                cards,
+                order_id=command.order_id,
+                user_id=command.user_id,
+                currency=command.currency,
+                instrument=command.instrument,
+            )
+        except Refusal as refusal:
+            return await self._first_answer(caller, refusal)
+        rules = self.engine.rules
+        if is_cash:
+            return await self._register(caller, command, screen)
         return await self._begin(
             caller,
             lambda found, operation_id: with_card(
@@ -85,24 +99,11 @@ class Payments:
             order_id=command.order_id,
             instrument=command.instrument,
             others=route.others,
-            screen=screen_of(
-                caller,
-                limits,
-                cards,
-                order_id=command.order_id,
-                user_id=command.user_id,
-                currency=command.currency,
-                instrument=command.instrument,
-            ),
+            screen=screen,
         )
 
     async def create(self, caller: Caller, command: Create) -> Answer:
         """Register an order's payment without charging it yet."""
-        self._refuse_amount(command)
-        return await self._create(caller, command)
-
-    async def _create(self, caller: Caller, command: Charge | Create) -> Answer:
-        rules = self.engine.rules
         screen = screen_of(
             caller,
             await self._limits.of(caller.merchant_id),
@@ -110,8 +111,16 @@ class Payments:
             order_id=command.order_id,
             user_id=command.user_id,
             currency=command.currency,
-            takes_money=isinstance(command, Charge),
+            takes_money=False,
         )
+        try:
+            self._refuse_amount(command)
+        except Refusal as refusal:
+            return await self._first_answer(caller, refusal)
+        return await self._register(caller, command, screen)
+
+    async def _register(self, caller: Caller, command: Charge | Create, screen: Screen | None) -> Answer:
+        rules = self.engine.rules
         unit = Unit(
             caller.merchant_id,
             lambda found: charge.register(found, caller, command, rules),
@@ -126,16 +135,25 @@ class Payments:
         """Charge a PENDING payment; one that waits for its customer is asked about instead."""
         view = await self._view(caller, command.payment_id)
         payment = view.payment
-        method = command.method or payment.method
+        limits = await self._limits.of(caller.merchant_id)
+        cards = fingerprints(self._cards, caller, command.instrument)
+        try:
+            route = self._confirming(caller, command, payment)
+            screen = screen_of(
+                caller,
+                limits,
+                cards,
+                order_id=payment.order_id,
+                user_id=payment.user_id,
+                currency=payment.currency,
+                instrument=command.instrument,
+                payment_id=payment.payment_id,
+            )
+        except Refusal as refusal:
+            return await self._first_answer(caller, refusal)
         if payment.status is PaymentStatus.REQUIRES_ACTION:
             return await self._continue(caller, command, view)
-        self._refuse_instrument(method, command.instrument)
-        if payment.status is PaymentStatus.PENDING:
-            charge.refuse_cash(method, payment.payment_id)
-        is_cash = method is PaymentMethod.COD
-        route = NO_ROUTE if is_cash else self._route(caller, method, payment, command.instrument)
-        rules, cards = self.engine.rules, fingerprints(self._cards, caller, command.instrument)
-        limits = await self._limits.of(caller.merchant_id)
+        rules = self.engine.rules
         return await self._begin(
             caller,
             lambda found, operation_id: with_card(
@@ -145,27 +163,44 @@ class Payments:
             payment_id=command.payment_id,
             instrument=command.instrument,
             others=route.others,
-            screen=screen_of(
-                caller,
-                limits,
-                cards,
-                order_id=payment.order_id,
-                user_id=payment.user_id,
-                currency=payment.currency,
-                instrument=command.instrument,
-                payment_id=payment.payment_id,
-            ),
+            screen=screen,
         )
 
+    def _confirming(self, caller: Caller, command: Confirm, payment: Payment) -> Route:
+        """Where the charge would go. Raises Refusal for what can be refused before anything is begun."""
+        method = command.method or payment.method
+        if payment.status is PaymentStatus.REQUIRES_ACTION:
+            if method is not payment.method:
+                raise Refusal(
+                    RefusalCode.ACTION_PENDING,
+                    f"The customer is asked to act with {payment.method}; cancel that first.",
+                    payment_id=payment.payment_id,
+                )
+            return NO_ROUTE
+        self._refuse_instrument(method, command.instrument)
+        if payment.status is PaymentStatus.PENDING:
+            charge.refuse_cash(method, payment.payment_id)
+        if method is PaymentMethod.COD:
+            return NO_ROUTE
+        return self._route(caller, method, payment, command.instrument)
+
     async def _continue(self, caller: Caller, command: Confirm, view: PaymentView) -> Answer:
-        if command.method not in {None, view.payment.method}:
-            raise Refusal(
-                RefusalCode.ACTION_PENDING,
-                f"The customer is asked to act with {view.payment.method}; cancel that first.",
-                payment_id=view.payment.payment_id,
-            )
         await self._inquire(caller, view, view.payment.open_operation_id)
         return await self._report(caller, command.payment_id)
+
+    async def _first_answer(self, caller: Caller, refusal: Refusal) -> Answer:
+        """What the first request with this key got, though the settings or the payment would have it refused by now.
+
+        Raises the refusal where there was no such request.
+        """
+        claim = caller.claim
+        record = claim and await waiting.load_key(self.engine, caller.merchant_id, claim.name)
+        if not claim or not record or record.fingerprint != claim.fingerprint:
+            raise refusal
+        answer = await waiting.first_result(self.engine, record)
+        if answer is None:
+            raise refusal
+        return answer
 
     async def capture(self, caller: Caller, command: Capture) -> Answer:
         """Take what was authorised, or a part of it."""

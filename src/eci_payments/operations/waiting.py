@@ -48,13 +48,13 @@ async def first_result(engine: Engine, record: KeyRecord) -> Answer | None:
             )
         await asyncio.sleep(poll_s)
         poll_s = min(poll_s * 2, LAST_POLL_S)
-        current = await _load_key(engine, current.merchant_id, current.name)
+        current = await load_key(engine, current.merchant_id, current.name)
     return None
 
 
 async def result_of_another(engine: Engine, operation: Operation) -> Answer:
     """What a caller is told whose operation somebody else has taken over: their stored answer, or how it stands."""
-    record = operation.key and await _load_key(engine, operation.merchant_id, operation.key)
+    record = operation.key and await load_key(engine, operation.merchant_id, operation.key)
     stored = record and _stored(record)
     if stored:
         return stored
@@ -113,7 +113,7 @@ async def _held(engine: Engine, record: KeyRecord) -> Answer | None:
     )
     if view is None or not awaits:
         return None
-    answer = payment_answer(ACCEPTED, view.payment, view.refunds, view.audit)
+    answer = payment_answer(ACCEPTED, view.payment, view.refunds, view.audit, view.disputes)
     return replace(answer, retry_after_s=AWAITED_RETRY_S)
 
 
@@ -127,7 +127,8 @@ async def _unknown(engine: Engine, record: KeyRecord) -> Answer | None:
     return await _as_it_stands(engine, ACCEPTED, payment)
 
 
-async def _load_key(engine: Engine, merchant_id: MerchantId, name: KeyName) -> KeyRecord | None:
+async def load_key(engine: Engine, merchant_id: MerchantId, name: KeyName) -> KeyRecord | None:
+    """The record of a key, if it was ever claimed."""
     async with engine.database.read() as session:
         found = await load_keys(session, [(merchant_id, name)])
     return found[0] if found else None
