@@ -21,6 +21,7 @@ from eci_payments.delivery.options import RelayOptions, Seams
 from eci_payments.delivery.peers import Peer, peer
 from eci_payments.delivery.relay import Relay
 from eci_payments.delivery.shapes import PeerName, Shape
+from eci_payments.delivery.templates import InvalidTemplate
 from eci_payments.domain.breaker import BreakerState
 from eci_payments.domain.card_fingerprints import CardKeys, card_keys
 from eci_payments.domain.limits import WINDOW_MAX_S
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from eci_payments.gateways.accounts import Account
     from eci_payments.gateways.routing import Gateways
     from eci_payments.observability.metrics import BusinessSums
-    from eci_payments.settings import Settings
+    from eci_payments.settings import PeerSettings, Settings
 
 IDLE_S, SEAL_IDLE_S, KEY_EXPIRY_IDLE_S = 0.5, 1.0, 60.0
 """How long a worker's loops rest when there is nothing to do: recovery is looked for often, old keys seldom."""
@@ -93,9 +94,10 @@ def build(
 ) -> Service:
     """A service over this database and these gateways. ``reached`` is for tests that crash between steps.
 
-    Raises SettingsError for a default currency that is none.
+    Raises SettingsError for a default currency that is none, and for peers that could never be told.
     """
     _check_currency(settings.default_currency)
+    configured_peers(settings)
     database = Database(
         database_url,
         pool_size=settings.db_pool_size,
@@ -258,12 +260,15 @@ async def business_sums(database: Database) -> BusinessSums:
 
 
 def configured_peers(settings: Settings) -> list[Peer]:
-    """The services that are told, each in its shape."""
-    shape = Shape(settings.peer_shape)
-    return [
-        peer(PeerName(name), told.url, shape, verb=told.verb, path=told.path, body=told.body)
-        for name, told in settings.peers.items()
-    ]
+    """The services that are told, each in its shape. Raises SettingsError for what can never be sent."""
+    return [_configured_peer(name, told, Shape(settings.peer_shape)) for name, told in settings.peers.items()]
+
+
+def _configured_peer(name: str, told: PeerSettings, shape: Shape) -> Peer:
+    try:
+        return peer(PeerName(name), told.url, shape, verb=told.verb, path=told.path, body=told.body)
+    except InvalidTemplate as wrong:
+        raise SettingsError(f"{name.upper()}_SERVICE_{wrong.part.upper()}: {wrong}") from None
 
 
 async def work(service: Service, stopping: asyncio.Event) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from eci_payments.domain.ids import MerchantId
@@ -78,19 +78,27 @@ def _check_patience(gateway: Gateway, settings: Settings, where: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Surroundings:
     """What every account of one process shares. ``folder`` is where the file's own paths begin."""
 
     settings: Settings
-    record: SimulatorRecord
     challenge_url: str | None
     folder: Path
+
+    @cached_property
+    def record(self) -> SimulatorRecord:
+        """The simulator's, made where an account needs it. Raises SettingsError."""
+        path = self.settings.simulator_path
+        try:
+            return SimulatorRecord(path)
+        except OSError as error:
+            raise SettingsError(f"SIMULATOR_DB: {path} cannot be made: {error.strerror}") from None
 
 
 def _from_file(path: Path, settings: Settings, challenge_url: str | None) -> Gateways:
     file = read(path)
-    shared = _Surroundings(settings, SimulatorRecord(settings.simulator_path), challenge_url, path.parent)
+    shared = _Surroundings(settings, challenge_url, path.parent)
     accounts: list[Account] = []
     for number, entry in enumerate(file.accounts):
         place = f"accounts[{number}] ({entry.name})"
@@ -201,8 +209,7 @@ def _simple(name: str, settings: Settings, challenge_url: str | None) -> Gateway
     """The account of an adapter that ``GATEWAYS`` names, with the adapter's own settings."""
     match name:
         case "simulator":
-            record = SimulatorRecord(settings.simulator_path)
-            return _simulator(name, _Surroundings(settings, record, challenge_url, settings.data_dir))
+            return _simulator(name, _Surroundings(settings, challenge_url, settings.data_dir))
         case "stripe":
             key = _needed(settings.stripe_secret_key, "STRIPE_SECRET_KEY", name).get_secret_value()
             return StripeGateway(name, key, settings.stripe_api_url, timeout_s=settings.gateway_timeout_s)

@@ -30,17 +30,18 @@ class Line:
 
 def plain_line(error: Exception) -> Line | None:
     """The line for an error that is the installation's affair, None for one that is a fault of ours."""
-    from eci_payments.delivery.templates import InvalidTemplate
     from eci_payments.settings import SettingsError
     from eci_payments.store.embedded import EmbeddedError
     from eci_payments.store.lane import DatabaseAway
     from eci_payments.store.migrate import MigrationRefused
     from eci_payments.store.reach import WrongVersion
 
-    if isinstance(error, SettingsError | InvalidTemplate):
+    if isinstance(error, SettingsError):
         return Line(_one(error), WRONG_SETTING)
     if isinstance(error, EmbeddedError | MigrationRefused | DatabaseAway | WrongVersion):
         return Line(_one(error), 1)
+    if isinstance(error, OSError) and error.filename is not None:
+        return Line(f"{error.filename} cannot be used: {error.strerror}", 1)
     return None
 
 

@@ -44,7 +44,7 @@ async def agreed_key(database: Database, settings: Settings) -> str:
                 f"FINGERPRINT_KEY is not given and {key_file(settings.data_dir)} is not there, but this database was"
                 " used with a key before: give that one"
             )
-        key = _make(key_file(settings.data_dir))
+        key = _made(settings)
     if await note_once(database, NOTE, check_value(key)) != check_value(key):
         raise CommandError(
             f"{_source(settings)} is not the key that this database was first used with: give that one"
@@ -70,6 +70,16 @@ def _given(settings: Settings) -> str | None:
 
 def _source(settings: Settings) -> str:
     return "FINGERPRINT_KEY" if settings.fingerprint_key else str(key_file(settings.data_dir))
+
+
+def _made(settings: Settings) -> str:
+    try:
+        return _make(key_file(settings.data_dir))
+    except OSError as error:
+        raise CommandError(
+            f"FINGERPRINT_KEY is not given, and DATA_DIR ({settings.data_dir}) takes none that is made:"
+            f" {error.strerror}"
+        ) from None
 
 
 def _make(path: Path) -> str:

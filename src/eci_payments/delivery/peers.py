@@ -184,9 +184,9 @@ def told(event: Event) -> dict[str, Value]:
 def _address(base_url: str) -> str:
     address = urlsplit(base_url)
     if address.scheme not in {"http", "https"} or not address.hostname:
-        raise InvalidTemplate("the address must begin with http:// or https:// and name a host")
+        raise InvalidTemplate("url", "the address must begin with http:// or https:// and name a host")
     if address.query or address.fragment or address.username or address.password:
-        raise InvalidTemplate("the address must hold no query, fragment, user or password")
+        raise InvalidTemplate("url", "the address must hold no query, fragment, user or password")
     return base_url.rstrip("/")
 
 

@@ -20,7 +20,11 @@ METADATA = "metadata."
 
 
 class InvalidTemplate(ValueError):
-    """A configured request that can never be sent; the message says why."""
+    """A configured request that can never be sent; the message says why. ``part`` of it: url, verb, path or body."""
+
+    def __init__(self, part: str, why: str) -> None:
+        super().__init__(why)
+        self.part = part
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +42,21 @@ class Template:
 def check(template: Template, known: frozenset[str]) -> Template:
     """The template itself, if it can be sent. Raises InvalidTemplate naming what is wrong."""
     if template.verb not in VERBS:
-        raise InvalidTemplate(f"the verb must be one of {', '.join(sorted(VERBS))}")
+        raise InvalidTemplate("verb", f"the verb must be one of {', '.join(sorted(VERBS))}")
     if not _PATH.fullmatch(template.path) or template.path.startswith("//"):
-        raise InvalidTemplate("the path must begin with one / and hold printable ASCII without spaces")
-    used = _names(template.path) | _names_within(dict(template.body))
+        raise InvalidTemplate(
+            "path", "the path must begin with one / and hold printable ASCII without spaces"
+        )
+    _refuse_unknown("path", _names(template.path), known)
+    _refuse_unknown("body", _names_within(dict(template.body)), known)
+    return template
+
+
+def _refuse_unknown(part: str, used: set[str], known: frozenset[str]) -> None:
     unknown = {name for name in used if name not in known and not name.startswith(METADATA)}
     if unknown:
-        raise InvalidTemplate(f"unknown name {{{min(unknown)}}}; known are {', '.join(sorted(known))}")
-    return template
+        names = f"{', '.join(sorted(known))}, {METADATA}x"
+        raise InvalidTemplate(part, f"unknown name {{{min(unknown)}}}; known are {names}")
 
 
 def path(template: Template, values: Mapping[str, Value]) -> str:
