@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from eci_payments.domain.payment import PaymentStatus
+from eci_payments.store.session import Database
+from support.deliveries import fan_out_all
 from support.processes import free_port, plain_environment, processes, run_command
+from support.shop import Shop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.postgres import Database
+    from support.postgres import Database as Made
 
 COMMANDS = ("demo", "serve", "work", "migrate", "verify", "sandbox", "standins", "deliveries", "gateways")
 
 
 @pytest.fixture
-def environment(tmp_path: Path, database: Database) -> dict[str, str]:
+def environment(tmp_path: Path, database: Made) -> dict[str, str]:
     return plain_environment(
         DATA_DIR=tmp_path,
         DATABASE_URL=database.service_url,
@@ -62,9 +67,37 @@ def test_a_wrong_setting_is_named_and_not_repeated(command, environment):
     assert "secret" not in line
 
 
+@pytest.mark.parametrize("command", ["serve", "work", "verify"])
+def test_a_peer_that_could_never_be_told_ends_the_start_and_its_setting_is_named(command, environment):
+    told = environment | {"SERVICE_PORT": "0", "ORDER_SERVICE_URL": "http://orders"}
+    body = refused(command, environment=told | {"ORDER_SERVICE_BODY": '{"card": "{pan}"}'}, code=2)
+    assert body.startswith("ORDER_SERVICE_BODY: unknown name {pan}; known are ")
+    path = refused(command, environment=told | {"ORDER_SERVICE_PATH": "/orders/{order}"}, code=2)
+    assert path.startswith("ORDER_SERVICE_PATH: unknown name {order}")
+
+
 def test_an_unknown_gateway_is_named(environment):
     line = refused("serve", "--port", "0", environment=environment | {"GATEWAYS": "bank"}, code=2)
     assert line.startswith("GATEWAYS")
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_its_setting(environment):
+    nowhere = environment | {"DATA_DIR": "/proc/nowhere"}
+    line = refused("serve", "--port", "0", environment=nowhere, code=1)
+    assert line.startswith("FINGERPRINT_KEY is not given, and DATA_DIR (/proc/nowhere) takes none")
+    given = nowhere | {"FINGERPRINT_KEY": "x" * 32}
+    line = refused("serve", "--port", "0", environment=given, code=2)
+    assert line.startswith("SIMULATOR_DB: /proc/nowhere/simulator.sqlite3 cannot be made")
+
+
+def test_the_simulators_folder_is_needed_only_where_an_account_is_the_simulators(environment, tmp_path):
+    file = tmp_path / "gateways.toml"
+    file.write_text(
+        '[[accounts]]\nname = "a"\nadapter = "sandbox"\nurl = "http://127.0.0.1:1"\napi_key_env = "KEY"\n'
+    )
+    changed = environment | {"GATEWAYS": "", "GATEWAYS_FILE": str(file), "KEY": "sk_sandbox_1"}
+    said = run_command("gateways", "check", environment=changed | {"DATA_DIR": "/proc/nowhere"}).stdout
+    assert said == "1 account, 0 rules: all right.\n"
 
 
 def test_gateways_say_where_a_charge_would_go(environment, tmp_path):
@@ -165,6 +198,15 @@ def test_verify_counts_what_it_looked_at(environment):
     assert (done.returncode, done.stdout.startswith("The books are right: ")) == (0, True)
 
 
+def test_verify_says_of_which_peers_it_did_not_look(environment):
+    told = {"ORDER_SERVICE_URL": "http://orders", "INVENTORY_SERVICE_URL": "http://stock"}
+    said = run_command("verify", environment=environment | told).stdout
+    assert said.endswith(" Not looked at, for want of its address: whether notification was told.\n")
+    assert "for want" not in run_command("verify", "--audit", environment=environment).stdout
+    told["NOTIFICATION_SERVICE_URL"] = "http://notes"
+    assert "for want" not in run_command("verify", environment=environment | told).stdout
+
+
 def test_deliveries_are_listed_and_replayed_by_name(environment):
     assert "nothing is parked" in run_command("deliveries", "list", environment=environment).stdout
     assert run_command("deliveries", "replay", "--parked", environment=environment).stdout.startswith(
@@ -175,6 +217,25 @@ def test_deliveries_are_listed_and_replayed_by_name(environment):
     assert "parked deliveries replayed  every destination  begun" in said
     assert "delivery replayed  delivery 1  there is no such delivery" in said
     assert "--state" in refused("deliveries", "list", "--state", "x", environment=environment, code=2)
+    only = ("deliveries", "replay", "1", "--destination", "order")
+    assert "--parked" in refused(*only, environment=environment, code=2)
+
+
+async def test_deliveries_behind_the_last_one_listed_are_listed(environment, database):
+    connected = Database(database.service_url)
+    await Shop(connected).told(PaymentStatus.FAILED, payments=3)
+    await fan_out_all(connected)
+    await connected.close()
+    orders = ("deliveries", "list", "--destination", "order", "--json", "--limit", "2")
+    newest = await asyncio.to_thread(_listed, *orders, environment=environment)
+    rest = await asyncio.to_thread(_listed, *orders, "--before", str(newest[-1]), environment=environment)
+    assert (len(newest), len(rest)) == (2, 1)
+    assert rest[0] < newest[-1] < newest[0]
+
+
+def _listed(*arguments: str, environment: dict[str, str]) -> list[int]:
+    lines = run_command(*arguments, environment=environment).stdout.splitlines()
+    return [json.loads(line)["delivery_id"] for line in lines]
 
 
 def _settings(environment: dict[str, str]) -> dict[str, str]:

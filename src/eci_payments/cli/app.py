@@ -48,6 +48,8 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on, instead of
 Port = Annotated[
     int | None, typer.Option(help="Port to listen on, 0 for a free one; instead of SERVICE_PORT.")
 ]
+PageHost = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 if not given.")]
+PagePort = Annotated[int | None, typer.Option(help="Port to listen on; a free one if not given.")]
 Parent = Annotated[int | None, typer.Option(hidden=True, help="End when this process ends.")]
 Descriptor = Annotated[int | None, typer.Option(hidden=True, help="An open socket to listen on.")]
 GateDescriptor = Annotated[int | None, typer.Option(hidden=True, help="A pipe to wait for.")]
@@ -171,8 +173,10 @@ def import_seed(
 
 
 @app.command()
-def sandbox(host: Host = None, port: Port = None, parent: Parent = None, fd: Descriptor = None) -> None:
-    """Run the pages on which a customer of the gateway simulator confirms or refuses a payment."""
+def sandbox(
+    host: PageHost = None, port: PagePort = None, parent: Parent = None, fd: Descriptor = None
+) -> None:
+    """Run the gateway simulator by itself: its customers' pages and, with SANDBOX_API_KEY, its API for shops."""
     from eci_payments.cli import sandbox as command
 
     command.run(host, port, parent, fd)
@@ -183,8 +187,8 @@ def standins(
     journal: Annotated[
         Path | None, typer.Option(help="The SQLite file of what they were told; default in DATA_DIR.")
     ] = None,
-    host: Host = None,
-    port: Port = None,
+    host: PageHost = None,
+    port: PagePort = None,
     parent: Parent = None,
     fd: Descriptor = None,
 ) -> None:
@@ -199,13 +203,16 @@ def list_deliveries(
     state: Annotated[str | None, typer.Option(help="PENDING, PARKED, DELIVERED or SUPERSEDED.")] = None,
     destination: Annotated[str | None, typer.Option(help="order, inventory or notification.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 50,
+    before: Annotated[
+        int | None, typer.Option(min=1, help="Only older ones: below the last id that was listed.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     merchant: Annotated[int, typer.Option(help="Whose deliveries.")] = 1,
 ) -> None:
     """List what the other services were told or are still to be told, and what waits per destination."""
     from eci_payments.cli import deliveries as command
 
-    command.list_them(merchant, state, destination, limit, as_json=as_json)
+    command.list_them(merchant, state, destination, limit, before, as_json=as_json)
 
 
 @deliveries_app.command("replay")

@@ -32,11 +32,18 @@ SAID = {
 
 
 def list_them(
-    merchant: int, state: str | None, destination: str | None, limit: int, *, as_json: bool
+    merchant: int,
+    state: str | None,
+    destination: str | None,
+    limit: int,
+    before: int | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Print them, newest first."""
-    wanted = _state(state)
-    found, waiting = asyncio.run(_list(MerchantId(merchant), wanted, _destination(destination), limit))
+    """Print them, newest first; ``before``: only those below this id."""
+    below = None if before is None else DeliveryId(before)
+    wanted = _state(state), _destination(destination)
+    found, waiting = asyncio.run(_list(MerchantId(merchant), *wanted, limit, below))
     if as_json:
         for each in found:
             typer.echo(json.dumps(asdict(each), default=_plain))
@@ -50,6 +57,8 @@ def replay(merchant: int, delivery_id: int | None, destination: str | None, *, e
     """Send one again, or every parked one."""
     if every == (delivery_id is not None):
         raise CommandError("name one delivery, or give --parked for all of them", WRONG_SETTING)
+    if destination is not None and not every:
+        raise CommandError("--destination is for --parked", WRONG_SETTING)
     if delivery_id is None:
         ended = asyncio.run(_replay_parked(MerchantId(merchant), _destination(destination)))
         typer.echo(f"{ended[Replayed.QUEUED]} are sent again, {ended[Replayed.SUPERSEDED]} were overtaken.")
@@ -61,10 +70,14 @@ def replay(merchant: int, delivery_id: int | None, destination: str | None, *, e
 
 
 async def _list(
-    merchant: MerchantId, state: DeliveryState | None, destination: str | None, limit: int
+    merchant: MerchantId,
+    state: DeliveryState | None,
+    destination: str | None,
+    limit: int,
+    before: DeliveryId | None,
 ) -> tuple[list[Delivery], list[Backlog]]:
     async with opened(load(), "deliveries") as database, database.read() as session:
-        found = await store.list_deliveries(session, merchant, state, destination, limit)
+        found = await store.list_deliveries(session, merchant, state, destination, limit, before=before)
         return found, await store.backlogs(session)
 
 

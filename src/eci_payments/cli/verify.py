@@ -15,6 +15,7 @@ from eci_payments.cli.errors import WRONG_SETTING, CommandError
 from eci_payments.cli.opening import opened
 from eci_payments.delivery.peers import subscription
 from eci_payments.settings import load
+from eci_payments.settings.declared import PEERS
 from eci_payments.store.exported_seals import ActSeal, Export, NotAnExport, Seal, read_export
 from eci_payments.store.verify import verify, verify_audit
 
@@ -34,10 +35,23 @@ def run(*, audit: bool = False, seal: Path | None = None) -> int:
         print(f"and {report.broken - len(report.findings)} more", file=sys.stderr)
     looked_at = ", ".join(f"{count} {name}" for name, count in sorted(report.counted.items()))
     if report.ok:
-        typer.echo(f"The books are right: {looked_at or 'there is nothing in them yet'}.")
+        unseen = "" if audit else _unseen()
+        typer.echo(f"The books are right: {looked_at or 'there is nothing in them yet'}.{unseen}")
         return 0
     print(f"The books are broken in {report.broken} places; looked at {looked_at}.", file=sys.stderr)
     return 1
+
+
+def _unseen() -> str:
+    """The peers that it cannot be said of whether they were told: which there are, only their addresses say."""
+    settings = load()
+    without = [name for name in PEERS if name not in settings.peers]
+    if not without:
+        return ""
+    each = (
+        f"whether {without[0]} was told" if len(without) == 1 else f"whether {', '.join(without)} were told"
+    )
+    return f" Not looked at, for want of {'its address' if len(without) == 1 else 'their addresses'}: {each}."
 
 
 def _exported(path: Path) -> Export:

@@ -183,7 +183,9 @@ class Settings:
         optional(kinds.PATH), "", "The simulator's own record; empty: simulator.sqlite3 in DATA_DIR"
     )
     simulator_url: str | None = setting(
-        optional(kinds.ADDRESS), "", "Where `eci-payments sandbox` shows the simulator's pages to customers"
+        optional(kinds.ADDRESS),
+        "",
+        "Where `eci-payments sandbox` shows the simulator's pages to customers; empty: http://127.0.0.1:8087",
     )
     gateway_timeout_s: float = setting(
         kinds.number(0.1, 120),
