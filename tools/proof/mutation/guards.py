@@ -110,9 +110,16 @@ ONE_EFFECT = (
         (_UNITS,),
     ),
     Guard(
-        "without a key, an equal refund is taken for a repeat",
+        "without a key, an equal capture is taken for a repeat",
         "operations/parts.py",
-        "if same and happened and earlier.created_at > since:",
+        "if same and earlier.state not in _WITHOUT_EFFECT and earlier.created_at > since:",
+        "if False:",
+        (_REFUSALS,),
+    ),
+    Guard(
+        "without a key, an equal refund is taken for a repeat",
+        "operations/refund.py",
+        "if equal is not None:",
         "if False:",
         (_REFUSALS,),
     ),
