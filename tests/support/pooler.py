@@ -32,6 +32,7 @@ pool_mode = transaction
 default_pool_size = 3
 max_client_conn = 100
 query_wait_timeout = 5
+{more}
 """
 """Of fewer connections to the server than clients have, so that each transaction gets whichever is free."""
 
@@ -56,8 +57,8 @@ class Pooler:
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def before(cls, server: ArchivedServer) -> Pooler:
-        """One that is configured and not started."""
+    def before(cls, server: ArchivedServer, more: str = "") -> Pooler:
+        """One that is configured and not started; with ``more`` lines of configuration."""
         made = cls(server, free_port())
         made._write("users", "".join(f'"{role}" ""\n' for role in (OWNER, SERVICE)))
         made._write(
@@ -68,6 +69,7 @@ class Pooler:
                 server_port=PORT,
                 port=made.port,
                 users=made._file("users"),
+                more=more,
             ),
         )
         return made

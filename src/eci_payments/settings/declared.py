@@ -62,7 +62,9 @@ class Settings:
         "Refuse to start with a database role that could rewrite history; on in production",
     )
     db_prepared_statements: bool = setting(
-        kinds.SWITCH, "on", "Off behind a pooler in transaction mode that breaks them (PgBouncer before 1.21)"
+        kinds.SWITCH,
+        "on",
+        "Off behind a pooler in transaction mode, which refuses what `on` asks for unless it is told to ignore that",
     )
     db_pool_size: int = setting(
         kinds.whole(2, 200), "8", "Connections that one process keeps to the database"
