@@ -21,5 +21,7 @@ def test_a_worker_answers_probes_and_prometheus(tmp_path, database):
         assert httpx.get(f"{base}/livez").status_code == 200
         assert httpx.get(f"{base}/readyz").status_code == 200
         assert httpx.get(f"{base}/v1/payments").status_code == 404
-        assert "audit_unsealed_oldest_seconds" in httpx.get(f"{base}/metrics").text
+        told = httpx.get(f"{base}/metrics").text
+        assert "audit_unsealed_oldest_seconds" in told
+        assert "streams_open" not in told, "by this the alerts know an API process"
         assert worker.stop() == 0
