@@ -7,4 +7,4 @@ param(
 $ErrorActionPreference = 'Stop'
 $headers = @{}
 if ($ApiKey) { $headers["Authorization"] = "Bearer $ApiKey" }
-Invoke-WebRequest -Uri "$BaseUrl/v1/payments/$PaymentId/stream" -Headers $headers | Select-Object -ExpandProperty Content
+Invoke-WebRequest -UseBasicParsing -Uri "$BaseUrl/v1/payments/$PaymentId/stream" -Headers $headers | Select-Object -ExpandProperty Content

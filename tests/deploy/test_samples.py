@@ -36,15 +36,18 @@ def base_url(postgres: Server, template: str, tmp_path_factory) -> Iterator[str]
         yield started.serve()[1]
 
 
-def run(base_url: str, name: str, *arguments: object) -> str:
-    environment = {**os.environ, "BASE_URL": base_url}
-    done = subprocess.run(
+def sample(base_url: str, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [CURL / f"{name}.sh", *map(str, arguments)],
-        env=environment,
+        env={**os.environ, "BASE_URL": base_url},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def run(base_url: str, name: str, *arguments: object) -> str:
+    done = sample(base_url, name, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -146,6 +149,40 @@ def test_no_endpoint_lacks_its_samples(base_url):
             for each in folder.glob(f"*.{ending}")
         ]
         assert served <= {shape(*found.groups()) for found in heads if found}
+
+
+def http_requests() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The requests of payments.http as an editor sends them while nobody has set a variable."""
+    head, *parts = re.split(r"^### ", (SAMPLES / "payments.http").read_text(), flags=re.MULTILINE)
+    variables = dict(re.findall(r"^@(\w+) =[ ]*(.*)$", head, re.MULTILINE))
+    for part in parts:
+        title, _, text = re.sub(r"\{\{(\w+)\}\}", lambda found: variables[found[1]], part).partition("\n")
+        lines, _, rest = text.partition("\n\n")
+        method, url = lines.splitlines()[0].split()
+        headers = dict(line.split(":", 1) for line in lines.splitlines()[1:])
+        body = re.match(r"< (\S+)", rest)
+        yield (
+            title,
+            {
+                "method": method,
+                "url": url.removeprefix(variables["baseUrl"]),
+                "headers": {name: value.strip() for name, value in headers.items()},
+                "content": (SAMPLES / body[1]).read_bytes() if body else None,
+            },
+        )
+
+
+def test_the_ones_for_editors_are_let_in_without_a_key_where_none_is_asked_for(base_url):
+    with httpx.Client(base_url=base_url, timeout=30) as client:
+        answers = {title: client.request(**request).status_code for title, request in http_requests()}
+    assert {title: status for title, status in answers.items() if status in {401, 403} or status >= 500} == {}
+    assert answers["Charge by UPI"] == 201
+
+
+def test_approvals_are_listed_read_and_decided(base_url):
+    assert payment(base_url, "list_approvals")["approvals"] == []
+    for name in ("get_approval", "decide_approval"):
+        assert json.loads(sample(base_url, name, 1).stdout)["code"] == "not_found"
 
 
 @pytest.mark.parametrize("file", sorted(SAMPLES.glob("*.json")), ids=lambda file: file.name)

@@ -45,6 +45,13 @@ async def test_a_key_given_in_open_mode_is_checked(opened):
     assert (await opened.get(LIST, headers=LOCAL | bearer("eci_1_" + "a" * 64))).status_code == 401
 
 
+@pytest.mark.parametrize("empty", [{"Authorization": "Bearer "}, {"X-Api-Key": ""}])
+async def test_an_empty_key_is_none(opened, closed, empty):
+    """As a client sends it whose variable for the key is not set."""
+    assert (await opened.get(LIST, headers=LOCAL | empty)).status_code == 200
+    assert (await closed.get(LIST, headers=empty)).status_code == 401
+
+
 async def test_the_first_key_ends_open_mode(service_url, keys):
     await keys.make()
     async with guarded_api(service_url, open_mode=True) as (api, _):
