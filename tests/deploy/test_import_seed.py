@@ -32,7 +32,11 @@ INSERT INTO payments (order_id, user_id, amount, payment_method, status, transac
 (6, 106, 599.00, 'WALLET', 'PENDING', NULL, NULL, '2025-10-31 09:00', '2025-10-31 09:00', NULL),
 (7, 107, 100.00, 'BITCOIN', 'COMPLETED', 'TXN7', NULL, '2025-10-31 09:00', '2025-10-31 09:00', '2025-10-31 09:00'),
 (1, 101, 1299.07, 'UPI', 'COMPLETED', 'TXN8', NULL, '2025-10-31 09:00', '2025-10-31 09:00', '2025-10-31 09:00'),
-(9, 109, 200.00, 'COD', 'COMPLETED', 'TXN9', NULL, '2025-10-31 09:00', '2025-10-31 09:00', '2025-10-31 09:00');
+(9, 109, 200.00, 'COD', 'COMPLETED', 'TXN9', NULL, '2025-10-31 09:00', '2025-10-31 09:00', '2025-10-31 09:00'),
+(10, 110, 50.00, 'UPI', 'FAILED', 'TXN10', 'Insufficient balance', '2025-10-31 09:00', '2025-10-31 09:00', NULL),
+(10, 110, 50.00, 'UPI', 'COMPLETED', 'TXN11', NULL, '2025-10-31 10:00', '2025-10-31 10:00', '2025-10-31 10:00'),
+(11, 111, 60.00, 'UPI', 'FAILED', 'TXN12', 'Insufficient balance', '2025-10-31 09:00', '2025-10-31 09:00', NULL),
+(11, 111, 60.00, 'UPI', 'PROCESSING', 'TXN13', NULL, '2025-10-31 10:00', '2025-10-31 10:00', NULL);
 INSERT INTO transactions (payment_id, transaction_type, amount, status, description, created_at) VALUES
 (1, 'PAYMENT', 1299.07, 'PENDING', 'Payment initiated via CREDIT_CARD', '2025-10-25 10:00'),
 (1, 'PAYMENT', 1299.07, 'COMPLETED', 'Status changed from PENDING to COMPLETED', '2025-10-25 10:01'),
@@ -69,22 +73,26 @@ def test_a_seed_database_is_taken_over_once(tmp_path, database, source):
         DATA_DIR=tmp_path, DATABASE_URL=database.service_url, SEED_DATABASE_URL=source
     )
     done = run_command("import-seed", environment=environment)
-    assert "Imported 6 payments; 0 were here already; 3 did not fit." in done.stdout, done.stderr
+    assert "Imported 7 payments; 0 were here already; 6 did not fit." in done.stdout, done.stderr
     assert done.returncode == 1
     assert "order 2: its status is PROCESSING" in done.stderr
     assert "order 7: the method BITCOIN is unknown" in done.stderr
     assert "order 1: the order was paid twice" in done.stderr
+    assert "order 10: the order has another payment" in done.stderr
+    assert "order 11: the order has another payment" in done.stderr
+    assert "order 11: its status is PROCESSING" in done.stderr
 
     payments = asyncio.run(execute(database.owner_url, "SELECT * FROM payments ORDER BY order_id"))
     assert [(row["order_id"], row["status"], row["amount_minor"]) for row in payments] == [
         ("1", "COMPLETED", 129907),
+        ("10", "COMPLETED", 5000),
         ("3", "FAILED", 69900),
         ("4", "REFUNDED", 119900),
         ("5", "CANCELLED", 89900),
         ("6", "PENDING", 59900),
         ("9", "COMPLETED", 20000),
     ]
-    assert payments[0]["transaction_id"] == "TXN1"
+    assert [row["transaction_id"] for row in payments[:2]] == ["TXN1", "TXN11"]
     assert payments[0]["created_at"].isoformat() == "2025-10-25T10:00:00+00:00"
     history = asyncio.run(
         execute(
@@ -94,9 +102,11 @@ def test_a_seed_database_is_taken_over_once(tmp_path, database, source):
     assert [row["amount_minor"] for row in history] == [40000, 79900]
 
     again = run_command("import-seed", environment=environment)
-    assert "Imported 0 payments; 6 were here already" in again.stdout
+    assert "Imported 0 payments; 7 were here already" in again.stdout
     verified = run_command("verify", environment=environment)
     assert verified.returncode == 0, verified.stderr
+    filled = run_command("seed", environment=environment | {"GATEWAYS": "simulator"})
+    assert (filled.returncode, "payments that moved money" in filled.stderr) == (1, True), filled.stderr
 
 
 def test_migrate_leaves_a_seed_database_alone(tmp_path, source):

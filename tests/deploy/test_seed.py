@@ -32,6 +32,15 @@ def test_a_demonstration_is_filled_once_and_its_books_are_right(tmp_path, databa
     assert verified.returncode == 0, verified.stderr
 
 
+def test_a_demonstration_may_name_its_accounts_as_it_likes(tmp_path, database):
+    file = tmp_path / "gateways.toml"
+    file.write_text('[[accounts]]\nname = "first"\nadapter = "simulator"\n')
+    environment = plain_environment(DATA_DIR=tmp_path, DATABASE_URL=database.service_url, GATEWAYS_FILE=file)
+    assert "Made 240 payments" in run_command("seed", environment=environment).stdout
+    again = run_command("seed", environment=environment)
+    assert (again.returncode, "there already" in again.stdout) == (0, True), again.stderr
+
+
 def test_it_keeps_away_from_gateways_that_move_money(tmp_path, database):
     environment = plain_environment(
         DATA_DIR=tmp_path, DATABASE_URL=database.service_url, GATEWAYS="simulator,stripe"

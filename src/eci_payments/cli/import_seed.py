@@ -143,8 +143,12 @@ def _status(row: Any) -> PaymentStatus:  # noqa: ANN401 - a row
         )
     status = PaymentStatus(row.status)
     if row.is_another:
-        paid = "was paid twice" if status in PAID else "has more than one payment"
-        raise Unfit(f"the order {paid}; only its first payment is imported")
+        paid = (
+            "was paid twice"
+            if status in PAID
+            else "has another payment, which was paid, may have been, or came first"
+        )
+        raise Unfit(f"the order {paid}; only one is imported")
     return status
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from eci_payments.store.session import run
@@ -10,10 +11,15 @@ if TYPE_CHECKING:
     from eci_payments.store.session import ReadSession, WriteSession
 
 
-async def charged_for_real(session: ReadSession | WriteSession) -> bool:
-    """Whether any payment was ever charged through another gateway than the simulator."""
-    (row,) = await run(
-        session,
-        "SELECT EXISTS (SELECT FROM operations WHERE gateway NOT IN ('simulator', 'sandbox')) AS found",
-    )
+async def holds_real_payments(
+    session: ReadSession | WriteSession, *, played: Collection[str], imported: str
+) -> bool:
+    """Whether a payment was charged through an account that is not ``played``, or has ``imported`` in its metadata."""
+    (row,) = await run(session, _HOLDS, list(played), imported)
     return bool(row.found)
+
+
+_HOLDS = """
+SELECT EXISTS (SELECT FROM operations WHERE gateway <> ALL ($1))
+    OR EXISTS (SELECT FROM payments WHERE metadata ? $2) AS found
+"""

@@ -20,7 +20,7 @@ async def is_seed(session: ReadSession) -> bool:
 
 
 async def read_page(session: ReadSession, after: int) -> list[Any]:
-    """The payments above this id, oldest first, each with its ``history`` and whether its order has more of them.
+    """The payments above this id, oldest first, each with its ``history`` and whether another one stands for its order.
 
     Times without a zone are taken as UTC, in which the seed's containers run.
     """
@@ -32,14 +32,23 @@ SELECT count(*) = 2 AS found FROM information_schema.columns
 WHERE table_schema = current_schema()
   AND (table_name, column_name, data_type) IN (('payments', 'amount', 'numeric'), ('transactions', 'amount', 'numeric'))
 """
-_PAGE = """
+_RANK = (
+    "CASE WHEN {0}.status IN ('COMPLETED', 'REFUNDED') THEN 0"
+    " WHEN coalesce({0}.status, 'PENDING') IN ('PENDING', 'FAILED', 'CANCELLED') THEN 2 ELSE 1 END"
+)
+"""Of an order's payments the one that was paid stands for it, or else one that may have been."""
+_PAGE = f"""
 SELECT p.payment_id, p.order_id::text AS order_id, p.user_id::text AS user_id, p.amount::text AS amount,
        coalesce(p.currency, 'INR') AS currency, p.payment_method, coalesce(p.status, 'PENDING') AS status,
        p.transaction_id, p.gateway_response,
        coalesce(p.created_at, p.updated_at, now()::timestamp) AT TIME ZONE 'UTC' AS created_at,
        coalesce(p.updated_at, p.created_at, now()::timestamp) AT TIME ZONE 'UTC' AS updated_at,
        p.completed_at AT TIME ZONE 'UTC' AS completed_at,
-       EXISTS (SELECT FROM payments q WHERE q.order_id = p.order_id AND q.payment_id < p.payment_id) AS is_another,
+       EXISTS (
+           SELECT FROM payments q
+           WHERE q.order_id = p.order_id
+             AND ({_RANK.format("q")}, q.payment_id) < ({_RANK.format("p")}, p.payment_id)
+       ) AS is_another,
        coalesce((
            SELECT jsonb_agg(jsonb_build_object('type', t.transaction_type, 'amount', t.amount::text, 'status', t.status,
                       'description', coalesce(t.description, ''),
