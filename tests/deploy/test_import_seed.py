@@ -109,6 +109,24 @@ def test_a_seed_database_is_taken_over_once(tmp_path, database, source):
     assert (filled.returncode, "payments that moved money" in filled.stderr) == (1, True), filled.stderr
 
 
+SAYS_14 = """
+CREATE FUNCTION public.current_setting(text) RETURNS text LANGUAGE sql AS $$ SELECT '140012' $$;
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database()); END $$;
+"""
+"""The seed's service comes with PostgreSQL 14, on which ours does not run."""
+
+
+def test_the_seed_s_own_older_postgresql_is_read(tmp_path, database, source):
+    for statement in SAYS_14.strip().splitlines():
+        asyncio.run(execute(source, statement))
+    environment = plain_environment(
+        DATA_DIR=tmp_path, DATABASE_URL=database.service_url, SEED_DATABASE_URL=source
+    )
+    assert "Imported 7 payments" in run_command("import-seed", environment=environment).stdout
+    refused = run_command("migrate", environment=environment | {"DATABASE_URL": source})
+    assert "the database is PostgreSQL 14; 15 to 18 are supported" in refused.stderr
+
+
 def test_migrate_leaves_a_seed_database_alone(tmp_path, source):
     done = run_command("migrate", environment=plain_environment(DATA_DIR=tmp_path, DATABASE_URL=source))
     assert done.returncode != 0

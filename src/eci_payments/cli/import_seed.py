@@ -37,6 +37,8 @@ PAID = {S.COMPLETED, S.REFUNDED}
 ENDS = {S.COMPLETED: S.COMPLETED, S.REFUNDED: S.COMPLETED, S.FAILED: S.FAILED, S.CANCELLED: S.CANCELLED}
 """How a payment of the seed ended before its refunds."""
 LONGEST_REASON = 500
+OLDEST_SOURCE = 11
+"""The seed's own PostgreSQL is a 14. It is only read, by statements that are older; ours are connected to since 11."""
 
 
 class Unfit(Exception):
@@ -68,7 +70,7 @@ async def _run(source_url: str) -> Told:
     async with (
         located(settings) as place,
         connected(settings, place.service_url, "import-seed") as database,
-        connected(settings, source_url, "import-seed") as source,
+        connected(settings, source_url, "import-seed", oldest=OLDEST_SOURCE) as source,
     ):
         await refuse_unready(database)
         ids = Ids(database)

@@ -17,7 +17,7 @@ from eci_payments.settings import Settings, load
 from eci_payments.store.embedded import EmbeddedPostgres
 from eci_payments.store.grants import can_rewrite_history
 from eci_payments.store.migrate import check
-from eci_payments.store.reach import reach
+from eci_payments.store.reach import OLDEST_MAJOR, reach
 from eci_payments.store.session import Database
 
 if TYPE_CHECKING:
@@ -90,13 +90,15 @@ async def opened(settings: Settings, name: str, pool: int = 2) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def connected(settings: Settings, url: str, name: str, pool: int = 2) -> AsyncIterator[Database]:
+async def connected(
+    settings: Settings, url: str, name: str, pool: int = 2, oldest: int = OLDEST_MAJOR
+) -> AsyncIterator[Database]:
     """Connections to this database, which has answered. Raises DatabaseAway, WrongVersion."""
     database = Database(
         url, pool_size=pool, prepared_statements=settings.db_prepared_statements, name=f"eci-payments {name}"
     )
     try:
-        await reach(database)
+        await reach(database, oldest)
         yield database
     finally:
         await database.close()

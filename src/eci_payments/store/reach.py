@@ -20,8 +20,11 @@ class WrongVersion(Exception):
     """This PostgreSQL lacks what our statements need."""
 
 
-async def reach(database: Database) -> None:
-    """Come back when the database has answered. Raises DatabaseAway or WrongVersion, one line each, without secrets."""
+async def reach(database: Database, oldest: int = OLDEST_MAJOR) -> None:
+    """Come back when the database has answered. Raises DatabaseAway or WrongVersion, one line each, without secrets.
+
+    ``oldest`` is the major version that is old enough for what it is asked.
+    """
     try:
         async with database.read() as session:
             (row,) = await run(session, "SELECT current_setting('server_version_num')::int / 10000 AS major")
@@ -29,9 +32,9 @@ async def reach(database: Database) -> None:
         raise DatabaseAway(_unreachable(database, error.orig or error)) from error
     except AWAY as error:
         raise DatabaseAway(_unreachable(database, error)) from error
-    if row.major < OLDEST_MAJOR:
+    if row.major < oldest:
         raise WrongVersion(
-            f"the database is PostgreSQL {row.major}; {OLDEST_MAJOR} to {NEWEST_MAJOR} are supported"
+            f"the database is PostgreSQL {row.major}; {oldest} to {NEWEST_MAJOR} are supported"
         )
 
 
