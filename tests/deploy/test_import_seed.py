@@ -127,6 +127,27 @@ def test_the_seed_s_own_older_postgresql_is_read(tmp_path, database, source):
     assert "the database is PostgreSQL 14; 15 to 18 are supported" in refused.stderr
 
 
+AS_THE_SERVICE_MAKES_IT = """
+ALTER TABLE payments ALTER amount TYPE double precision
+ALTER TABLE transactions ALTER amount TYPE double precision
+CREATE TYPE paymentstatus AS ENUM ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'REFUNDED', 'CANCELLED')
+ALTER TABLE payments ALTER status DROP DEFAULT, ALTER status TYPE paymentstatus USING status::paymentstatus
+ALTER TABLE transactions ALTER status TYPE paymentstatus USING status::paymentstatus
+"""
+
+
+def test_tables_that_the_seed_s_service_made_itself_are_taken_over(tmp_path, database, source):
+    for statement in AS_THE_SERVICE_MAKES_IT.strip().splitlines():
+        asyncio.run(execute(source, statement))
+    environment = plain_environment(
+        DATA_DIR=tmp_path, DATABASE_URL=database.service_url, SEED_DATABASE_URL=source
+    )
+    done = run_command("import-seed", environment=environment)
+    assert "Imported 7 payments; 0 were here already; 6 did not fit." in done.stdout, done.stderr
+    (first,) = asyncio.run(execute(database.owner_url, "SELECT * FROM payments WHERE order_id = '1'"))
+    assert (first["status"], first["amount_minor"]) == ("COMPLETED", 129907)
+
+
 def test_migrate_leaves_a_seed_database_alone(tmp_path, source):
     done = run_command("migrate", environment=plain_environment(DATA_DIR=tmp_path, DATABASE_URL=source))
     assert done.returncode != 0

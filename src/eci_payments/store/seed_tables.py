@@ -30,8 +30,10 @@ async def read_page(session: ReadSession, after: int) -> list[Any]:
 _IS_SEED = """
 SELECT count(*) = 2 AS found FROM information_schema.columns
 WHERE table_schema = current_schema()
-  AND (table_name, column_name, data_type) IN (('payments', 'amount', 'numeric'), ('transactions', 'amount', 'numeric'))
+  AND table_name IN ('payments', 'transactions') AND column_name = 'amount'
+  AND data_type IN ('numeric', 'double precision')
 """
+"""Its script makes amounts numeric; where that was not run, its service makes them floats, and states enumerations."""
 _RANK = (
     "CASE WHEN {0}.status IN ('COMPLETED', 'REFUNDED') THEN 0"
     " WHEN coalesce({0}.status, 'PENDING') IN ('PENDING', 'FAILED', 'CANCELLED') THEN 2 ELSE 1 END"
