@@ -17,10 +17,12 @@ mkdir dist
 sbom=dist/eci_payments-$version.cdx.json
 if [ -x "$tools/cyclonedx-py" ]; then
     # It reads neither a licence that is an expression nor a version that is elsewhere: it is told the little it needs.
-    root=$(mktemp --suffix=.toml)
-    trap 'rm -f "$root"' EXIT
-    printf '[project]\nname = "eci-payments"\nversion = "%s"\n' "$version" >"$root"
-    "$tools/cyclonedx-py" requirements requirements.lock --pyproject "$root" --mc-type application \
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    printf '[project]\nname = "eci-payments"\nversion = "%s"\n' "$version" >"$scratch/pyproject.toml"
+    # What only builds is in no installation.
+    python3 tools/shipped.py >"$scratch/requirements.lock"
+    "$tools/cyclonedx-py" requirements "$scratch/requirements.lock" --pyproject "$scratch/pyproject.toml" --mc-type application \
         --output-reproducible --output-format JSON --outfile "$sbom" >/dev/null
 else
     echo "release: no bill of materials, cyclonedx-py is missing"
