@@ -15,6 +15,7 @@ from eci_payments.delivery.templates import InvalidTemplate
 from eci_payments.domain.events import ENTERED, EventType
 from eci_payments.domain.ids import OrderId, external_id
 from eci_payments.domain.payment import Failure, PaymentStatus
+from eci_payments.operations.conclude import ENDED_BY_OPERATOR, NOT_RECEIVED
 from support.shop import event, payment
 
 S = PaymentStatus
@@ -266,3 +267,8 @@ def test_a_suspicion_is_told_as_a_plain_decline(code: str):
 @pytest.mark.parametrize("code", FAILURE_WORDS)
 def test_a_decline_that_helps_the_payer_is_told(code: str):
     assert FAILURE_WORDS[code] in message(status=S.FAILED, failure=Failure(code, "", retryable=True))
+
+
+@pytest.mark.parametrize("code", ["gateway_unreachable", NOT_RECEIVED.code, ENDED_BY_OPERATOR])
+def test_what_nobody_declined_is_not_told_as_declined(code):
+    assert "declined" not in message(status=S.FAILED, failure=Failure(code, "", retryable=True))

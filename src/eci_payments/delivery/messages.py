@@ -30,14 +30,23 @@ TYPE_OF: dict[PaymentStatus, NotificationType] = {
 
 FAILURE_WORDS: dict[str, str] = {
     "authentication_failed": "the payment could not be authenticated",
+    "cancelled_at_gateway": "it was cancelled",
+    "ended_by_operator": "it could not be completed",
     "expired_card": "the card has expired",
+    "failed_by_operator": "it could not be completed",
+    "gateway_misconfigured": "it could not be processed, and nothing was charged",
+    "gateway_refused": "it could not be processed, and nothing was charged",
+    "gateway_unreachable": "it could not be sent, and nothing was charged",
     "incorrect_cvc": "the card's security code is wrong",
     "insufficient_funds": "the account does not hold enough money",
     "invalid_card_number": "the card number is wrong",
     "issuer_unavailable": "the bank could not be reached",
     "limit_exceeded": "a limit of the card or account is exceeded",
+    "not_received": "it did not arrive, and nothing was charged",
+    "processing_error": "it could not be processed",
 }
-"""Declines that help the payer. Every other one, and above all a lost card or a suspicion, is a plain decline."""
+"""Declines that help the payer, and what nobody declined. Every other one, and above all a lost card or a suspicion, is
+a plain decline."""
 
 
 def message(event: Event) -> str | None:
