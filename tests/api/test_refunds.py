@@ -22,6 +22,7 @@ async def test_parts_until_nothing_is_left(api):
     assert (half.status_code, half.json()["status"]) == (200, "PARTIALLY_REFUNDED")
     more = await refund(api, payment, 60)
     assert (more.status_code, more.json()["code"]) == (422, "amount_exceeds_refundable")
+    assert more.json()["detail"].startswith("Left to refund: 40.00 INR (being refunded: 0.00 INR; ")
     rest = await refund(api, payment)
     assert (rest.json()["status"], rest.json()["amount_refunded"]) == ("REFUNDED", 100)
     listed = (await api.get(f"/v1/payments/{payment['payment_id']}/refunds")).json()["refunds"]

@@ -17,7 +17,7 @@ from eci_payments.domain.payment import Failure
 from eci_payments.domain.refund import EXPIRED, REJECTED, Refund, RefundStatus
 from eci_payments.operations.answers import problem_answer
 from eci_payments.operations.draft import Draft
-from eci_payments.operations.parts import refuse_while_open
+from eci_payments.operations.parts import refuse_while_open, spelt
 from eci_payments.operations.refund import give_back_reservation, send_refund
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _refuse_taken_otherwise(payment: Payment) -> None:
     if payment.amount_exceeding_minor:
         raise Refusal(
             RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE,
-            f"{payment.amount_exceeding_minor} minor units of {payment.currency} went another way meanwhile.",
+            f"{spelt(payment.amount_exceeding_minor, payment)} of it went another way meanwhile.",
             payment_id=payment.payment_id,
             errors=(FieldError("decision", "cannot be approve: a part of the amount is no longer there"),),
         )

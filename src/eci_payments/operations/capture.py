@@ -17,6 +17,7 @@ from eci_payments.operations.parts import (
     refuse_likely_repeat,
     refuse_too_many,
     refuse_while_open,
+    spelt,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def begin_capture(
     if amount_minor > payment.capturable_minor:
         raise Refusal(
             RefusalCode.AMOUNT_EXCEEDS_AUTHORIZED,
-            f"{payment.capturable_minor} minor units of {payment.currency} are left to capture.",
+            f"Left to capture: {spelt(payment.capturable_minor, payment)}.",
             payment_id=payment.payment_id,
         )
     refuse_too_many(found, payment, rules, left_free=CAPTURES_LEAVE_FREE)

@@ -14,7 +14,7 @@ from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.payment import PaymentStatus
 from eci_payments.operations.cancel import give_up
 from eci_payments.operations.draft import Draft
-from eci_payments.operations.parts import part_amount, refuse_illegal
+from eci_payments.operations.parts import part_amount, refuse_illegal, spelt
 
 if TYPE_CHECKING:
     from eci_payments.domain.change import Change
@@ -92,7 +92,7 @@ def _remitted_minor(found: Found, payment: Payment) -> int:
 def _too_much(payment: Payment, left_minor: int, verb: str) -> Refusal:
     return Refusal(
         RefusalCode.AMOUNT_EXCEEDS_AUTHORIZED,
-        f"{left_minor} minor units of {payment.currency} are left to {verb}.",
+        f"Left to {verb}: {spelt(left_minor, payment)}.",
         payment_id=payment.payment_id,
     )
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from eci_payments.domain.errors import FieldError, Refusal, RefusalCode, known
-from eci_payments.domain.money import InvalidMoney, currency, minor_units
+from eci_payments.domain.money import InvalidMoney, currency, major_units, minor_units
 from eci_payments.domain.operation import Operation, OperationKind, OperationState
 
 if TYPE_CHECKING:
@@ -114,6 +114,11 @@ def refuse_likely_repeat(draft: Draft, kind: OperationKind, amount_minor: int, r
 
 
 _WITHOUT_EFFECT = frozenset({OperationState.DECLINED, OperationState.CANCELLED, OperationState.NOT_SENT})
+
+
+def spelt(amount_minor: int, payment: Payment) -> str:
+    """An amount of the payment's currency as people write it: 149.50 INR."""
+    return f"{major_units(amount_minor, currency(payment.currency)):f} {payment.currency}"
 
 
 def part_amount(amount: int | str | Decimal | None, left_minor: int, payment: Payment) -> int:

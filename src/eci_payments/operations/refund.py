@@ -22,6 +22,7 @@ from eci_payments.operations.parts import (
     refuse_illegal,
     refuse_too_many,
     refuse_while_open,
+    spelt,
 )
 
 if TYPE_CHECKING:
@@ -147,9 +148,9 @@ def _amount(draft: Draft, command: RefundPayment, rules: Rules) -> int:
     if amount_minor > left_minor or left_minor == 0:
         raise Refusal(
             RefusalCode.AMOUNT_EXCEEDS_REFUNDABLE,
-            f"{left_minor} minor units of {payment.currency} are left to refund"
-            f" ({payment.amount_refund_pending_minor} are being refunded,"
-            f" {payment.amount_disputed_minor + payment.amount_charged_back_minor} are disputed or were charged back).",
+            f"Left to refund: {spelt(left_minor, payment)}"
+            f" (being refunded: {spelt(payment.amount_refund_pending_minor, payment)}; disputed or charged back:"
+            f" {spelt(payment.amount_disputed_minor + payment.amount_charged_back_minor, payment)}).",
             payment_id=payment.payment_id,
         )
     refuse_too_many(draft.found, payment, rules)
