@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.api import CHARGE
+from eci_payments.operations.rules import Rules
+from support.api import CHARGE, running_api
 
 
 async def test_a_payment_by_each_of_its_ids(api):
@@ -227,3 +228,14 @@ async def test_another_method_is_405_with_those_that_are_allowed(api, method, pa
 async def test_another_path_is_404(api, path):
     response = await api.get(f"http://test{path}")
     assert (response.status_code, response.json()["code"]) == (404, "route_not_found")
+
+
+async def test_links_lead_to_where_the_service_is_found(shared_url):
+    async with running_api(shared_url, rules=Rules(problem_base="https://pay.example/eci")) as api:
+        charged = await api.charge(user_id="linked", key="linked")
+        assert charged.headers["location"].startswith("https://pay.example/eci/v1/payments/")
+        again = await api.charge(user_id="linked", order_id=charged.json()["order_id"], key="linked")
+        assert again.headers["location"] == charged.headers["location"]
+        await api.charge(user_id="linked")
+        page = await api.get("/v1/payments", params={"user_id": "linked", "page_size": 1})
+        assert page.headers["link"].startswith("<https://pay.example/eci/v1/payments?user_id=linked&")

@@ -35,11 +35,11 @@ AWAY_RETRY_S = 2
 _HTTP_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 
 
-def answered(answer: Answer) -> Response:
-    """An operation's answer, as it is stored and replayed: status and bytes untouched."""
+def answered(answer: Answer, base: bytes = b"") -> Response:
+    """An operation's answer, as it is stored and replayed: status and bytes untouched. ``base``: where we are found."""
     headers: list[tuple[bytes, bytes]] = []
     if answer.status == CREATED and answer.payment_id is not None:
-        headers.append((b"location", b"/v1/payments/%d" % answer.payment_id))
+        headers.append((b"location", b"%b/v1/payments/%d" % (base, answer.payment_id)))
     if answer.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % answer.retry_after_s))
     if answer.replayed:

@@ -138,6 +138,7 @@ def mutation_route(spec: Mutation, services: Services) -> EdgeRoute:
     model = spec.body_model or NothingBody
     optional = spec.body_optional or spec.body_model is None
     key_scope, wire, secret = spec.scope, services.wire_rules(), services.fingerprint_key
+    base = services.problem_base.encode()
 
     async def command_of(scope: Scope, receive: Receive) -> Any:  # noqa: ANN401 - one command or another
         document = await read_document(scope, receive, optional=optional)
@@ -156,7 +157,8 @@ def mutation_route(spec: Mutation, services: Services) -> EdgeRoute:
                 if key is None
                 else KeyClaim(KeyName(key_scope, key), fingerprint(secret, key_scope, command))
             )
-            return answered(await spec.does(services.payments, caller_of(who, claim, scope), command))
+            done = await spec.does(services.payments, caller_of(who, claim, scope), command)
+            return answered(done, base)
         except ClientGone:
             return Response(status_code=400)
         except Exception as error:  # noqa: BLE001 - every error has its answer

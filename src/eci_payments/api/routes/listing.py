@@ -152,7 +152,8 @@ async def _list(services: Services, who: Principal, asked: Listing) -> Response:
             "next_cursor": following,
         }
     )
-    headers = {"Link": f'<{_address(asked, following)}>; rel="next"'} if following else {}
+    base = services.problem_base
+    headers = {"Link": f'<{base}{_address(asked, following)}>; rel="next"'} if following else {}
     return Response(body, headers=headers, media_type="application/json")
 
 
