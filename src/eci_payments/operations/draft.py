@@ -124,8 +124,11 @@ class Draft:
         reason: str | None = None,
         currency: str | None = None,
     ) -> None:
-        """An audit entry. The first of a change carries before and after; further ones carry after twice."""
-        payment = self.payment
+        """An audit entry. The first of a change carries before and after; further ones carry after twice.
+
+        What an operator says is told as theirs, with their reason, and not as the gateway's.
+        """
+        payment, spoken = self.payment, self.caller.reason
         after = audit_state(payment)
         before = audit_state(self.before) if self.before and not self._audit else None
         self._audit.append(
@@ -139,11 +142,11 @@ class Draft:
                 amount_minor=amount_minor,
                 currency=currency or payment.currency,
                 status=status,
-                description=description,
+                description=description if spoken is None else f"{status}, by an operator's word",
                 before=after if self._audit else before,
                 after=after,
                 actor=self.caller.actor,
-                reason=reason or self.caller.reason,
+                reason=spoken or reason,
                 correlation_id=self.caller.correlation_id,
                 origin=self.caller.origin,
                 created_at=payment.updated_at,
