@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from eci_payments.store.driver import take_lists_as_arrays
+from eci_payments.store.driver import arrays, take_lists_as_arrays
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -199,7 +199,7 @@ async def run(session: WriteSession | ReadSession, sql: str, *values: object) ->
     if isinstance(connection, AsyncConnection):
         result = await connection.exec_driver_sql(sql, values)
         return result.all() if result.returns_rows else ()
-    return await connection.fetch(sql, *values)
+    return await connection.fetch(sql, *arrays(values))
 
 
 def _connect_args(*, prepared_statements: bool, name: str) -> dict[str, Any]:
