@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eci_payments.store.recordset import Field, Recordset
+from eci_payments.store.recordset import Field, Moment, Recordset
 from eci_payments.store.session import run
 
 
@@ -17,8 +18,10 @@ class Note:
     times: int = 0
     done: bool = True
     more: str | None = None
+    at: datetime | None = None
 
 
+NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 NOTES: Recordset[Note] = Recordset(
     "notes",
     (
@@ -40,8 +43,8 @@ def test_a_lean_row_travels_in_fewer_columns():
 
 @pytest.mark.parametrize("row", [Note("c", times=1), Note("c", done=False), Note("c", more="m")])
 def test_a_row_that_differs_is_not_lean(row):
-    assert all(map(fits, ROWS))
-    assert not fits(row)
+    assert fits(ROWS, NOW)
+    assert not fits([*ROWS, row], NOW)
 
 
 async def test_lean_rows_land_as_whole_ones(owner):
@@ -55,3 +58,38 @@ async def test_lean_rows_land_as_whole_ones(owner):
         await run(session, "DROP TABLE notes")
     assert found[:2] == found[2:]
     assert found[0] == ("A", "usual", 0, True, None)
+
+
+AT = Field("at", "timestamptz", "at")
+TIMED: Recordset[Note] = Recordset("notes", (*NOTES.fields, AT))
+JUST, just = TIMED.lean({"value": "usual", "more": None, "at": Moment.NOW})
+
+
+def test_a_row_of_the_transaction_s_own_time_travels_without_it():
+    assert just([Note("a", at=NOW), Note("b", at=NOW)], NOW)
+    assert not just([Note("a", at=NOW), Note("b", at=NOW + timedelta(microseconds=1))], NOW)
+    assert not just([Note("a", "other", at=NOW)], NOW)
+    assert [field.name for field in JUST.fields] == ["name", "times", "done"]
+
+
+async def test_usual_values_are_written_over_others_too(owner):
+    async with owner.write() as session:
+        await run(
+            session,
+            "CREATE TEMPORARY TABLE notes (name text, value text, times int, done bool, more text, at timestamptz)",
+        )
+        await run(
+            session,
+            "INSERT INTO notes VALUES ('A', 'x', 1, true, 'y', 'epoch'), ('B', 'x', 1, true, 'y', NULL)",
+        )
+        await run(
+            session, JUST.update(1, ["name"], "t.times = 1", ["done"]), *JUST.values([Note("a", times=7)])
+        )
+        found = [
+            tuple(row) for row in await run(session, "SELECT n.*, n.at = now() FROM notes n ORDER BY name")
+        ]
+        await run(session, "DROP TABLE notes")
+    assert [(*row[:5], row[6]) for row in found] == [
+        ("A", "usual", 7, True, None, True),
+        ("B", "x", 1, True, "y", None),
+    ]

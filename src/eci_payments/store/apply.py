@@ -19,7 +19,7 @@ from eci_payments.domain.change import (
 from eci_payments.domain.errors import ensure
 from eci_payments.domain.ids import PaymentId
 from eci_payments.domain.inbox import InboxWrite
-from eci_payments.store.recordset import Field, Recordset
+from eci_payments.store.recordset import Field, Moment, Recordset, Usual
 from eci_payments.store.rows import (
     AUDIT,
     DISPUTES,
@@ -34,7 +34,8 @@ from eci_payments.store.rows import (
 from eci_payments.store.session import WriteSession, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
 _PAYMENT_FIXED = ("order_id", "transaction_id", "created_at")
 _OPERATION_FIXED = (
@@ -141,11 +142,11 @@ class _Part:
     rows: Callable[[Sequence[Change]], list[Any]]
     sql: Callable[[int], str]
     guarded: bool = False
-    lean: _Lean | None = None
+    lean: tuple[_Lean, ...] = ()
 
-    def shape(self, rows: Sequence[Any]) -> _Part | _Lean:
-        """What these rows travel in."""
-        return self.lean if self.lean is not None and all(map(self.lean.fits, rows)) else self
+    def shape(self, rows: Sequence[Any], now: datetime) -> _Part | _Lean:
+        """What these rows travel in, in a transaction that began ``now``."""
+        return next((lean for lean in self.lean if lean.fit(rows, now)), self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +155,13 @@ class _Lean:
 
     recordset: Recordset[Any]
     sql: Callable[[int], str]
-    fits: Callable[[Any], bool]
+    fit: Callable[[Sequence[Any], datetime], bool]
+
+
+def _inserted(recordset: Recordset[Any], usual: Mapping[str, Usual]) -> _Lean:
+    """New rows of which all hold what such rows mostly hold."""
+    columns, fit = recordset.lean(usual)
+    return _Lean(columns, columns.insert, fit)
 
 
 _ENDINGS = (
@@ -163,37 +170,69 @@ _ENDINGS = (
     "updated_at", "completed_at", "captured_at",
 )  # fmt: skip
 """What the end of a charge changes of its payment."""
+_CAPTURED = dict.fromkeys(("open_operation_id", "processing_reason", "failure")) | dict.fromkeys(
+    ("updated_at", "completed_at", "captured_at"), Moment.NOW
+)
+"""What it makes of these where the money was taken."""
 
 
-def _ending() -> _Lean:
+def _endings() -> tuple[_Lean, _Lean]:
     others = [field.name for field in _PAYMENT_WRITES.fields if field.name not in _ENDINGS]
-    few, rest = _PAYMENT_WRITES.without(others), PAYMENTS.reader(others)
-    return _Lean(few, lambda first: _payment_update(few, first), lambda c: rest(c.before) == rest(c.payment))
+    ending, rest = _PAYMENT_WRITES.without(others), PAYMENTS.reader(others)
+    captured, fit_captured = ending.lean(_CAPTURED)
+
+    def fit(rows: Sequence[Change], _now: datetime) -> bool:
+        return all(rest(change.before) == rest(change.payment) for change in rows if change.before)
+
+    return (
+        _Lean(
+            captured,
+            lambda first: _payment_update(captured, first),
+            lambda rows, now: fit_captured(rows, now) and fit(rows, now),
+        ),
+        _Lean(ending, lambda first: _payment_update(ending, first), fit),
+    )
 
 
 def _payment_update(columns: Recordset[Change], first: int) -> str:
     return columns.update(first, ("merchant_id", "payment_id"), "t.version = r.version - 1")
 
 
-def _new_operation() -> _Lean:
-    columns, fits = OPERATIONS.lean(
-        dict.fromkeys(_LATER) | {"final": True, "inquiries": 0, "late_amount_minor": 0}
+_BEGUN: dict[str, Usual] = {
+    "kind": "CHARGE",
+    "state": "STARTED",
+    "attempt": 1,
+    "lease_epoch": 1,
+    "final": True,
+    "inquiries": 0,
+    "late_amount_minor": 0,
+    "created_at": Moment.NOW,
+} | dict.fromkeys(
+    (
+        "gateway_reference", "parent_id", "parent_key", "parent_reference", "refund_id", "inquired_at", "outcome",
+        "card_fingerprint", "concluded_at",
     )
-    return _Lean(columns, columns.insert, fits)
-
-
-_LATER = (
-    "gateway_reference", "parent_id", "parent_key", "parent_reference", "refund_id", "inquired_at", "outcome",
-    "card_fingerprint", "concluded_at",
 )  # fmt: skip
-"""What an operation that begins a charge does not have yet, or never has."""
+"""What an operation that begins a charge holds, and what it does not have yet, or never has."""
+_CONCLUDED: dict[str, Usual] = {
+    "due_at": None,
+    "inquiries": 0,
+    "inquired_at": None,
+    "late_amount_minor": 0,
+    "concluded_at": Moment.NOW,
+}
+"""What one holds whose first call was answered."""
 
 
-def _operation_update(first: int) -> str:
-    unwritten = {"merchant_id", "operation_id", "expected_epoch"}
-    changes = ", ".join(f"{f.name} = {f.landed}" for f in _OPERATION_WRITES.fields if f.name not in unwritten)
+def _conclusion() -> _Lean:
+    columns, fit = _OPERATION_WRITES.lean(_CONCLUDED)
+    return _Lean(columns, lambda first: _operation_update(columns, first), fit)
+
+
+def _operation_update(columns: Recordset[OperationWrite], first: int) -> str:
     return (
-        f"UPDATE operations AS t SET {changes} FROM {_OPERATION_WRITES.source(first)}"
+        f"UPDATE operations AS t SET {columns.changes({'merchant_id', 'operation_id', 'expected_epoch'})}"
+        f" FROM {columns.source(first)}"
         " WHERE t.merchant_id = r.merchant_id AND t.operation_id = r.operation_id"
         " AND t.lease_epoch = r.expected_epoch"
         " AND (t.state = r.state OR t.state NOT IN ('APPROVED', 'DECLINED', 'CANCELLED', 'NOT_SENT'))"
@@ -249,21 +288,22 @@ _PARTS: tuple[_Part, ...] = (
         lambda changes: [c for c in changes if c.before and c.before.version != c.payment.version],
         lambda first: _payment_update(_PAYMENT_WRITES, first),
         guarded=True,
-        lean=_ending(),
+        lean=_endings(),
     ),
     _Part(
         "new_operations",
         OPERATIONS,
         lambda changes: [w.operation for c in changes for w in c.operations if w.expected_epoch is None],
         OPERATIONS.insert,
-        lean=_new_operation(),
+        lean=(_inserted(OPERATIONS, _BEGUN),),
     ),
     _Part(
         "operations",
         _OPERATION_WRITES,
         lambda changes: [w for c in changes for w in c.operations if w.expected_epoch is not None],
-        _operation_update,
+        lambda first: _operation_update(_OPERATION_WRITES, first),
         guarded=True,
+        lean=(_conclusion(),),
     ),
     _Part(
         "new_refunds",
@@ -293,12 +333,19 @@ _PARTS: tuple[_Part, ...] = (
         _dispute_update,
         guarded=True,
     ),
-    _Part("audit", AUDIT, lambda changes: [a for c in changes for a in c.audit], AUDIT.insert),
+    _Part(
+        "audit",
+        AUDIT,
+        lambda changes: [a for c in changes for a in c.audit],
+        AUDIT.insert,
+        lean=(_inserted(AUDIT, {"reason": None, "created_at": Moment.NOW}),),
+    ),
     _Part(
         "entries",
         ENTRIES,
         lambda changes: [Posted(c.payment, e) for c in changes for e in c.entries],
         ENTRIES.insert,
+        lean=(_inserted(ENTRIES, {"created_at": Moment.NOW}),),
     ),
     _Part(
         "uses",
@@ -306,7 +353,13 @@ _PARTS: tuple[_Part, ...] = (
         lambda changes: [use for c in changes for use in c.uses],
         lambda first: f"{USES.insert(first)} ON CONFLICT DO NOTHING",
     ),
-    _Part("events", EVENTS, lambda changes: [e for c in changes for e in c.events], EVENTS.insert),
+    _Part(
+        "events",
+        EVENTS,
+        lambda changes: [e for c in changes for e in c.events],
+        EVENTS.insert,
+        lean=(_inserted(EVENTS, {"created_at": Moment.NOW}),),
+    ),
     _Part(
         "completions",
         _COMPLETIONS,
@@ -337,28 +390,29 @@ _PARTS: tuple[_Part, ...] = (
 )
 
 
-def _plain_payment() -> _Lean:
-    nothing = (f.name for f in PAYMENTS.fields if f.name.startswith("amount_") and f.name != "amount_minor")
-    columns, fits = PAYMENTS.lean(
-        dict.fromkeys(_NOT_YET) | dict.fromkeys(nothing, 0)
-        | {"dispute_count": 0, "version": 1, "attempt": 1, "event_sequence": 0}
-    )  # fmt: skip
-    return _Lean(columns, columns.insert, fits)
+def _begun_payment() -> dict[str, Usual]:
+    """What a payment holds that a charge begins, and what it does not have yet."""
+    amounts = (f.name for f in PAYMENTS.fields if f.name.startswith("amount_") and f.name != "amount_minor")
+    begun: dict[str, Usual] = dict.fromkeys(amounts, 0)
+    begun |= {"status": "PROCESSING", "processing_reason": "in_flight", "capture": True}
+    begun |= {"dispute_count": 0, "version": 1, "attempt": 1, "event_sequence": 0}
+    begun |= dict.fromkeys(("created_at", "updated_at"), Moment.NOW)
+    return begun | dict.fromkeys(_NOT_YET)
 
 
 _NOT_YET = (
     "gateway_response", "authorization_code", "failure", "next_action", "return_url", "completed_at", "captured_at",
     "expires_at",
 )  # fmt: skip
-"""What a payment does not have when a charge begins it."""
-_NEW = _Part("new_payments", PAYMENTS, list, PAYMENTS.insert, lean=_plain_payment())
+_NEW = _Part("new_payments", PAYMENTS, list, PAYMENTS.insert, lean=(_inserted(PAYMENTS, _begun_payment()),))
 
 
 async def apply(
-    session: WriteSession, changes: Sequence[Change], new: Sequence[Change] = ()
+    session: WriteSession, now: datetime, changes: Sequence[Change], new: Sequence[Change] = ()
 ) -> frozenset[PaymentId]:
     """Write everything that these changes hold, in one statement. Returns the payments of ``new`` that landed.
 
+    ``now`` is the transaction's own time, as the database has told it.
     ``new`` are changes that create payments: of one whose order is taken already nothing is written at all.
 
     Every update restates what it expects to find: the payment's version, the operation's lease epoch and that it
@@ -369,8 +423,8 @@ async def apply(
     found = [(part, rows) for part in _PARTS if (rows := part.rows(every))]
     follows = any(_ends_and_begins(change) for change in changes)
     ended = [each for each in found if follows and each[0].name == "operations"]
-    await _write(session, ended, (), changes)
-    landed = await _write(session, [each for each in found if each not in ended], new, changes)
+    await _write(session, now, ended, (), changes)
+    landed = await _write(session, now, [each for each in found if each not in ended], new, changes)
     await _release_keys(session, every)
     return landed
 
@@ -382,6 +436,7 @@ def _ends_and_begins(change: Change) -> bool:
 
 async def _write(
     session: WriteSession,
+    now: datetime,
     found: Sequence[tuple[_Part, list[Any]]],
     new: Sequence[Change],
     changes: Sequence[Change],
@@ -391,7 +446,7 @@ async def _write(
     beginning = [(_NEW, created)] if created else []
     if not found and not beginning:
         return frozenset()
-    shapes = [(part, part.shape(rows)) for part, rows in (*beginning, *found)]
+    shapes = [(part, part.shape(rows, now)) for part, rows in (*beginning, *found)]
     values = [
         column
         for (_, shape), (_, rows) in zip(shapes, (*beginning, *found), strict=True)

@@ -7,13 +7,26 @@ travel: the statement is the lean one, which has their values in its text, or le
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
 
 R = TypeVar("R")
+
+
+class Moment(Enum):
+    """A time that the database knows by itself."""
+
+    NOW = "now()"
+    """When the transaction began, by the database's clock."""
+
+
+Usual = int | str | Moment | None
+"""What a column holds in most rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +57,7 @@ class Field(Generic[R]):
 class Recordset(Generic[R]):
     """The columns in which rows of one table travel, and the statements made of them.
 
-    ``constants`` are columns that do not travel, with their values as SQL.
+    ``constants`` are columns that do not travel, with their values as SQL. NULL is what a new row holds anyhow.
     """
 
     table: str
@@ -68,17 +81,28 @@ class Recordset(Generic[R]):
         """The same rows without these columns."""
         return Recordset(self.table, tuple(f for f in self.fields if f.name not in names))
 
-    def lean(self, usual: Mapping[str, int | None]) -> tuple[Recordset[R], Callable[[R], bool]]:
-        """For new rows that hold these values in these columns: what else travels, and whether a row is one of them."""
-        told = {name: repr(value).lower() for name, value in usual.items() if value is not None}
+    def lean(
+        self, usual: Mapping[str, Usual]
+    ) -> tuple[Recordset[R], Callable[[Sequence[R], datetime], bool]]:
+        """For rows that hold these values in these columns: what else travels, and whether all of some rows do.
+
+        The time that it is asked with is the transaction's.
+        """
+        told = {each.name: _sql(usual[each.name], each.type) for each in self.fields if each.name in usual}
         read = self.reader(usual)
-        values = tuple(usual[each.name] for each in self.fields if each.name in usual)
-        return Recordset(self.table, self.without(usual).fields, told), lambda row: read(row) == values
+        values = [usual[name] for name in told]
+
+        def fit(rows: Sequence[R], now: datetime) -> bool:
+            wanted = tuple(now if value is Moment.NOW else value for value in values)
+            return all(held == wanted for held in map(read, rows))
+
+        return Recordset(self.table, self.without(usual).fields, told), fit
 
     def reader(self, names: Collection[str]) -> Callable[[R], tuple[Any, ...]]:
-        """Reads these columns of a row, two at least, before they are made what is sent."""
-        read: Callable[[R], tuple[Any, ...]] = attrgetter(*(f.source for f in self.fields if f.name in names))
-        return read
+        """Reads these columns of a row, before they are made what is sent."""
+        sources = [f.source for f in self.fields if f.name in names]
+        read: Callable[[R], Any] = attrgetter(*sources)
+        return read if len(sources) > 1 else lambda row: (read(row),)
 
     def values(self, rows: Sequence[R]) -> list[Sequence[Any]]:
         """One sequence per column, in the order of `fields`. There is at least one row."""
@@ -101,13 +125,30 @@ class Recordset(Generic[R]):
 
     def insert(self, first: int) -> str:
         """Insert every row."""
-        names = ", ".join([self.columns, *self.constants])
-        landed = ", ".join([*(field.landed for field in self.fields), *self.constants.values()])
+        told = {name: value for name, value in self.constants.items() if value != _NULL}
+        names = ", ".join([self.columns, *told])
+        landed = ", ".join([*(field.landed for field in self.fields), *told.values()])
         return f"INSERT INTO {self.table} ({names}) SELECT {landed} FROM {self.source(first)}"
+
+    def changes(self, left_alone: Collection[str]) -> str:
+        """What SET says, of every column but these."""
+        written = {field.name: field.landed for field in self.fields} | dict(self.constants)
+        return ", ".join(f"{name} = {value}" for name, value in written.items() if name not in left_alone)
 
     def update(self, first: int, keys: Sequence[str], guard: str, fixed: Sequence[str] = ()) -> str:
         """Update every row that ``keys`` name, if ``guard`` holds; ``fixed`` columns are not written."""
-        left_alone = {*keys, *fixed}
-        changes = ", ".join(f"{f.name} = {f.landed}" for f in self.fields if f.name not in left_alone)
         same = " AND ".join(f"t.{key} = r.{key}" for key in keys)
+        changes = self.changes({*keys, *fixed})
         return f"UPDATE {self.table} AS t SET {changes} FROM {self.source(first)} WHERE {same} AND {guard}"
+
+
+_NULL = "NULL"
+
+
+def _sql(value: Usual, kind: str) -> str:
+    """A usual value in a statement's text."""
+    if value is None:
+        return _NULL
+    if isinstance(value, Moment):
+        return value.value
+    return f"'{value}'::{kind}" if isinstance(value, str) else repr(value).lower()

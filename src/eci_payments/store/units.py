@@ -175,9 +175,9 @@ async def write_units(
     following = {} if read_all else _follow(batch)
     try:
         new = [change for _, change in hopeful.values()]
-        landed = await apply(session, [following[place] for place in sorted(following)], new)
+        landed = await apply(session, now, [following[place] for place in sorted(following)], new)
         _keep_landed(batch, hopeful, behind, landed)
-        await apply(session, await _change(batch, following))
+        await apply(session, now, await _change(batch, following))
     except (BrokenInvariant, IntegrityConstraintViolationError) as refused:
         if following:  # a guard did not hold, or a number was taken by now
             raise Overtaken from refused
