@@ -9,7 +9,7 @@ from support.engine import open_house
 from support.gateway import ScriptedGateway
 from support.postgres import run_apart
 
-KEPT = ("merchants", "alembic_version")
+KEPT = ["merchants", "alembic_version"]
 
 
 @pytest.fixture(scope="module")
