@@ -6,7 +6,7 @@ Tests build the same things with the simulator, seeded randomness and short wait
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -89,7 +89,7 @@ def build(
     database_url: str,
     gateways: Gateways,
     *,
-    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    random_bytes: Callable[[int], bytes] = os.urandom,
     reached: Callable[[str], None] | None = None,
 ) -> Service:
     """A service over this database and these gateways. ``reached`` is for tests that crash between steps.

@@ -7,11 +7,11 @@ before its transaction begins. Numbers may be left out; they are never used twic
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from eci_payments.domain.base32 import base32
+from eci_payments.domain.base32 import drawn
 from eci_payments.domain.errors import BrokenInvariant
 from eci_payments.domain.ids import (
     AuditId,
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 LEAST_BLOCKS = 16
 """A thousand ids: some hundreds of charges go by between two look-ups, which are a transaction each."""
+RANDOM_LETTERS = 26
+"""Of five bits: the 128 bits that OWASP ASVS 11.5.1 asks of a value that must not be guessed, and two more."""
 RANDOM_BYTES = 16
-"""128 bits: what OWASP ASVS 11.5.1 asks of a value that must not be guessed."""
 _REFERENCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _REFERENCE_LENGTH = 12
 _PAIRS = [second + first for first in _REFERENCE_ALPHABET for second in _REFERENCE_ALPHABET]
@@ -69,9 +70,7 @@ async def _block(session: WriteSession, pool: _Numbers, units: int) -> list[int]
 class Ids:
     """The ids of one process. ``random_bytes`` is the source of randomness, replaced by seeded tests."""
 
-    def __init__(
-        self, database: Database, random_bytes: Callable[[int], bytes] = secrets.token_bytes
-    ) -> None:
+    def __init__(self, database: Database, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._database = database
         self._random = random_bytes
         self._filling = asyncio.Lock()
@@ -97,7 +96,8 @@ class Ids:
 
     async def new_operation(self) -> OperationId:
         """The id of an operation that a caller is about to begin; taken apart from what transactions reserved."""
-        await self._fill((self._begun,), 1)
+        if not self._begun.free:
+            await self._fill((self._begun,), 1)
         return OperationId(self._begun.take())
 
     async def _fill(self, pools: Sequence[_Numbers], units: int) -> None:
@@ -139,12 +139,12 @@ class Ids:
         return EventId(self._events.take())
 
     def transaction(self) -> TransactionId:
-        """A payment's public id: ``TXN`` and 128 random bits in base32."""
-        return TransactionId("TXN" + self._base32())
+        """A payment's public id: ``TXN`` and 130 random bits in base32."""
+        return TransactionId("TXN" + self._letters())
 
     def gateway_key(self) -> GatewayKey:
-        """Our name for one operation at its gateway: 128 random bits in base32."""
-        return GatewayKey(self._base32())
+        """Our name for one operation at its gateway: 130 random bits in base32."""
+        return GatewayKey(self._letters())
 
     def reference(self) -> str:
         """A reference for a caller that brought none: ``REF`` and 12 characters of ``A-Z 0-9``."""
@@ -155,5 +155,5 @@ class Ids:
             letters.append(_PAIRS[place])
         return "".join(letters)
 
-    def _base32(self) -> str:
-        return base32(self._random(RANDOM_BYTES))
+    def _letters(self) -> str:
+        return drawn(self._random(RANDOM_LETTERS))

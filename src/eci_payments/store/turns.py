@@ -43,7 +43,10 @@ class Turns(Generic[T]):
             if self._latest is not None:
                 self._mixed_at = self._clock()
             self._latest = whose
-        self._waiting.setdefault(whose, deque()).append(item)
+        waiting = self._waiting.get(whose)
+        if waiting is None:
+            waiting = self._waiting[whose] = deque()
+        waiting.append(item)
         self._depth += 1
 
     def take(self, most: int) -> list[T]:

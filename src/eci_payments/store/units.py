@@ -56,7 +56,10 @@ class Found:
 
     def operation(self, operation_id: OperationId | None) -> Operation | None:
         """The payment's operation with this id."""
-        return next((o for o in self.operations if o.operation_id == operation_id), None)
+        for operation in self.operations:
+            if operation.operation_id == operation_id:
+                return operation
+        return None
 
 
 Decide = Callable[[Found], Change]
