@@ -23,7 +23,7 @@ from eci_payments.api.read_tokens import PREFIX, ReadTokens
 from eci_payments.api.scopes import BY_TOKEN, NEEDED, operation, page_scope
 from eci_payments.api.trail import Trail
 from eci_payments.domain.errors import Refusal, RefusalCode
-from eci_payments.domain.ids import SINGLE_SHOP
+from eci_payments.domain.ids import SINGLE_SHOP, MerchantId
 from eci_payments.store.admin_events import record
 from eci_payments.store.api_keys import note_used
 from eci_payments.store.rate_windows import add_used, forget_old
@@ -73,7 +73,7 @@ class Access:
     keys: KeyRing = field(init=False)
     limits: Limits = field(default_factory=Limits)
     trail: Trail = field(default_factory=Trail)
-    _running: Counter[Principal] = field(default_factory=Counter)
+    _running: Counter[tuple[MerchantId, str]] = field(default_factory=Counter)
     _running_all: int = 0
     _used: set[tuple[int, str]] = field(default_factory=set)
     _noted_at: float = field(default_factory=monotonic)
@@ -151,22 +151,23 @@ class Access:
         most = self.rules.concurrent
         if self._running_all >= most:
             raise WireError("busy", "Too many requests at once.", headers={"Retry-After": "1"})
-        if principal.key_id and self._running[principal] * 2 >= most:
+        whose = principal.merchant_id, principal.actor
+        if principal.key_id and self._running[whose] * 2 >= most:
             detail = "Too many requests of this key at once."
             raise WireError("rate_limited", detail, headers={"Retry-After": "1"})
         self._running_all += 1
-        self._running[principal] += 1
-        scope[RUNNING] = principal
+        self._running[whose] += 1
+        scope[RUNNING] = whose
 
     def leave(self, scope: Scope) -> None:
         """A request has ended, or counts no longer."""
-        principal = scope.pop(RUNNING, None)
-        if principal is None:
+        whose = scope.pop(RUNNING, None)
+        if whose is None:
             return
         self._running_all -= 1
-        self._running[principal] -= 1
-        if not self._running[principal]:
-            del self._running[principal]
+        self._running[whose] -= 1
+        if not self._running[whose]:
+            del self._running[whose]
 
     def flush_soon(self) -> None:
         """See to it that what was noted is written."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from iso4217 import Currency as IsoCurrency
 
@@ -18,9 +18,11 @@ class InvalidMoney(ValueError):
     """An amount or currency that is not exact money; the message says why, in plain words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Currency:
-    """An ISO 4217 currency: its alphabetic code and how many decimal digits its minor unit has."""
+class Currency(NamedTuple):
+    """An ISO 4217 currency: its alphabetic code and how many decimal digits its minor unit has.
+
+    A tuple, because amounts are remembered by it, and the hash of a dataclass is made anew each time.
+    """
 
     code: str
     digits: int

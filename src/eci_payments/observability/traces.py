@@ -52,11 +52,12 @@ class TraceContext:
 
 def begin_trace() -> TraceContext:
     """A new trace, sampled or not as `Sampling` has it."""
-    begun = _drawn(lambda: _spelt(secrets.token_hex(24)))
+    begun = _drawn(_new)
     return begun if Sampling.keeps(begun.trace_id) else replace(begun, sampled=False)
 
 
-def _spelt(drawn: str) -> TraceContext:
+def _new() -> TraceContext:
+    drawn = secrets.token_hex(24)
     return TraceContext(drawn[:32], drawn[32:])
 
 
