@@ -17,7 +17,7 @@ from eci_payments.api.stream.response import HEAD, STREAM
 from eci_payments.observability.context import enter, merchant_id, of_headers
 from eci_payments.observability.logs import log_access
 from eci_payments.observability.repeats import Repeats
-from eci_payments.observability.spans import Kind, of_request
+from eci_payments.observability.spans import NOTHING, Kind, of_request
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,7 +74,7 @@ class Envelope:
                 await refused(error, scope, self._services.problem_base)(scope, receive, exchange.send)
             finally:
                 self._note(exchange, (exchange.begun_at or perf_counter()) - begun)
-                if span:
+                if span is not NOTHING:
                     _describe(span, exchange, context.correlation_id)
 
     def _note(self, exchange: _Exchange, seconds: float) -> None:

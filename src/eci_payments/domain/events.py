@@ -74,17 +74,17 @@ class Event:
 def event_data(before: Payment | None, after: Payment, reason: str | None) -> dict[str, Any]:
     """What an event says: the payment after the change, in plain JSON values; amounts as decimal strings."""
     unit = currency(after.currency)
-    amounts = zip(_AMOUNTS, _amounts_of(after), strict=True)
-    return {name: _text(minor, unit) for name, minor in amounts} | {
+    return {
+        **dict(zip(_AMOUNTS, [_text(minor, unit) for minor in _amounts_of(after)], strict=True)),
         "payment_id": after.payment_id,
         "order_id": shown_id(after.order_id),
         "user_id": shown_id(after.user_id),
         "transaction_id": after.transaction_id,
         "reference": after.reference,
-        "status": after.status.value,
-        "previous_status": before.status.value if before else None,
-        "processing_reason": after.processing_reason.value if after.processing_reason else None,
-        "payment_method": after.method.value,
+        "status": str(after.status),
+        "previous_status": str(before.status) if before else None,
+        "processing_reason": str(after.processing_reason) if after.processing_reason else None,
+        "payment_method": str(after.method),
         "currency": after.currency,
         "amount_minor": after.amount_minor,
         "gateway": after.gateway,

@@ -91,8 +91,15 @@ class JsonFormatter(logging.Formatter):
     def _access_fields(self, record: logging.LogRecord) -> dict[str, Json]:
         """As `log_access` gives them: safe already, so that the line of every request need not be searched again."""
         access: dict[str, Json] = vars(record)[_ACCESS]
-        message = f"{access['method']} {access['route']} {access['status']}"
-        return self._head(record) | {"message": message, "service": self._service} | _whose() | access
+        return {
+            "time": _rfc3339(record.created),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": f"{access['method']} {access['route']} {access['status']}",
+            "service": self._service,
+            **_whose(),
+            **access,
+        }
 
 
 class _Lines(logging.StreamHandler[TextIO]):
@@ -214,12 +221,14 @@ def _argument(value: object, masker: Masker) -> object:
 
 
 def _whose() -> dict[str, Json]:
-    correlation, span, merchant = context.correlation_id.get(), context.trace.get(), context.merchant_id.get()
-    return {
-        **({"correlation_id": correlation} if correlation else {}),
-        **({"trace_id": span.trace_id} if span else {}),
-        **({"merchant_id": merchant} if merchant is not None else {}),
-    }
+    whose: dict[str, Json] = {}
+    if correlation := context.correlation_id.get():
+        whose["correlation_id"] = correlation
+    if span := context.trace.get():
+        whose["trace_id"] = span.trace_id
+    if (merchant := context.merchant_id.get()) is not None:
+        whose["merchant_id"] = merchant
+    return whose
 
 
 def _extras(record: logging.LogRecord, masker: Masker) -> dict[str, Json]:

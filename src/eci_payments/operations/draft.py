@@ -18,7 +18,7 @@ from eci_payments.domain.change import (
     RefundWrite,
     Release,
 )
-from eci_payments.domain.errors import ensure, known
+from eci_payments.domain.errors import BrokenInvariant, ensure
 from eci_payments.domain.events import ENTERED, Event, EventType, event_data
 from eci_payments.domain.ledger import Movement, posting
 from eci_payments.domain.payment import PaymentStatus, moved
@@ -81,7 +81,9 @@ class Draft:
     @property
     def payment(self) -> Payment:
         """The payment as the change leaves it so far."""
-        return known(self._payment, "a decision about a payment that does not exist")
+        if self._payment is None:
+            raise BrokenInvariant("a decision about a payment that does not exist")
+        return self._payment
 
     def create(self, payment: Payment) -> None:
         """A payment that does not exist yet."""
@@ -166,14 +168,14 @@ class Draft:
 
         In the payment's currency, unless it is money of an earlier attempt, which may have been in another.
         """
-        in_currency = currency or self.payment.currency
-        entry = posting(movement, self.payment.merchant_id, holder, amount_minor, in_currency)
+        payment = self.payment
+        entry = posting(movement, payment.merchant_id, holder, amount_minor, currency or payment.currency)
         self._entries.append(LedgerEntry(self.found.ids.entry(), operation, entry))
 
     def tell(self, kind: EventType | None = None, reason: str | None = None) -> None:
         """An event: of this kind, or of having entered the state in which the payment now is."""
-        payment = replaced(self.payment, event_sequence=self.payment.event_sequence + 1)
-        self._payment = payment
+        before = self.payment
+        payment = self._payment = replaced(before, event_sequence=before.event_sequence + 1)
         self._events.append(
             Event(
                 merchant_id=payment.merchant_id,

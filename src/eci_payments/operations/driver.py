@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from eci_payments.domain.change import Answer
 from eci_payments.domain.errors import BrokenInvariant, Refusal, RefusalCode
-from eci_payments.observability.spans import span
+from eci_payments.observability.spans import NOTHING, span
 from eci_payments.operations.route import MOST_OTHERS
 from eci_payments.operations.steps import Begin
 
@@ -43,7 +43,7 @@ async def drive(engine: Engine, step: Step | Answer) -> Answer:
         engine.reached(f"before {name}")
         with span(name) as told:
             step = await step.run(engine)
-            if told:
+            if told is not NOTHING:
                 told.tell(**_about(step))
         engine.reached(f"after {name}")
     raise BrokenInvariant("an operation that does not end")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.card_fingerprints import CardKeys
@@ -378,14 +379,23 @@ class Payments:
 
     async def _drive(self, step: Step) -> Answer:
         task = asyncio.create_task(drive(self.engine, step))
+        answer: asyncio.Future[Answer] = task.get_loop().create_future()
         self._running.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
+        task.add_done_callback(partial(self._ended, answer))
+        return await answer  # whoever is cancelled cancels this, and not what was begun
 
-    def _ended(self, task: asyncio.Task[Answer]) -> None:
+    def _ended(self, answer: asyncio.Future[Answer], task: asyncio.Task[Answer]) -> None:
         self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # looked at: whoever asked may have hung up, and then nobody else does
+        if task.cancelled():
+            answer.cancel()
+            return
+        error = task.exception()  # looked at: whoever asked may have hung up, and then nobody else does
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(task.result())
+        else:
+            answer.set_exception(error)
 
     async def _view(self, caller: Caller, payment_id: PaymentId) -> PaymentView:
         async with self.engine.database.read() as session:

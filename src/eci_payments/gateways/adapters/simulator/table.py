@@ -47,7 +47,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "final": bool,
 }
 _READ = tuple(_READERS.get(name) for name in _NAMES)
-_ENUMS = tuple(place for place, name in enumerate(_NAMES) if _READERS.get(name) not in {None, bool})
+_PLAIN = tuple((place, int if read is bool else str) for place, read in enumerate(_READ) if read is not None)
+"""What is written as a plain number or text: SQLite's module would look for an adapter of each."""
 
 
 def opened(path: Path | str) -> sqlite3.Connection:
@@ -78,9 +79,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
 def put(connection: sqlite3.Connection, entry: Entry) -> None:
     """Write an entry, in place of the one with its key."""
     row = list(_written(entry))
-    for place in _ENUMS:  # as plain text: SQLite's module would look for an adapter of each
+    for place, plain in _PLAIN:
         if (value := row[place]) is not None:
-            row[place] = str(value)
+            row[place] = plain(value)
     connection.execute(_PUT, row)
 
 
