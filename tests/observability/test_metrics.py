@@ -11,7 +11,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from eci_payments.observability.metrics import MOST_VALUES, Metrics
+from eci_payments.observability.metrics import Metrics
+from eci_payments.observability.series import MOST_VALUES
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

@@ -60,7 +60,7 @@ async def test_lean_rows_land_as_whole_ones(owner):
     assert found[0] == ("A", "usual", 0, True, None)
 
 
-AT = Field("at", "timestamptz", "at")
+AT: Field[Note] = Field("at", "timestamptz", "at")
 TIMED: Recordset[Note] = Recordset("notes", (*NOTES.fields, AT))
 JUST, just = TIMED.lean({"value": "usual", "more": None, "at": Moment.NOW})
 

@@ -1,46 +1,33 @@
 """What is measured, for Prometheus: rates, errors and durations here, and the business sums that the database keeps.
 
 One registry per process, made with its `Metrics` and reachable through nothing else. Label values are bounded: routes
-are templates, and of any label the first `MOST_VALUES` values count by name and the rest as ``other``.
+are templates, and `series` counts by name so many values of any label and no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from eci_payments.observability.backlog import BacklogCollector, Waiting
 from eci_payments.observability.business import BusinessCollector, BusinessSums
+from eci_payments.observability.series import Counts, Spreads
 from eci_payments.observability.span_metrics import SpanCollector
 
 __all__ = ["BusinessSums", "Metrics"]
 
-MOST_VALUES = 64
-"""Of one label: more routes, gateways and peers than one installation has, and a bound on what a process remembers."""
-OTHER = "other"
 REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """From a read by its key to a gateway that lets us wait."""
 CALL_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-
-Child = TypeVar("Child", Counter, Histogram)
 
 
 class Metrics:
     """Everything that one process measures."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each of ours that nobody reads
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._business = BusinessCollector()
@@ -73,10 +60,9 @@ class Metrics:
         self._inbox = _counter(registry, "inbox_events", "Webhooks worked off", "gateway", "state")
         self._peer_calls = _counter(registry, "peer_calls", "Deliveries tried", "peer", "state")
         self._peer_s = _seconds(registry, "peer_call", CALL_BUCKETS_S, "peer")
-        batch = Histogram(
-            "writer_batch_units", "Units in one commit", ("lane",), registry=registry, buckets=BATCH_BUCKETS
+        self._batch_units = _spread(
+            registry, "writer_batch_units", "Units in one commit", BATCH_BUCKETS, "lane"
         )
-        self._batch_units = _Children(batch)
         self._batch_s = _seconds(registry, "writer_batch", REQUEST_BUCKETS_S, "lane")
         self._depth = Gauge(
             "writer_queue_units", "Units that wait for a commit", ("lane",), registry=registry
@@ -91,31 +77,31 @@ class Metrics:
 
     def request_ended(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request was answered, or broke off (status 0). ``route`` is a template."""
-        self._requests.of(method, route, str(status)).inc()
+        self._requests.of(method, route, str(status)).times += 1
         self._request_s.of(method, route).observe(seconds)
 
     def gateway_call(self, gateway: str, call: str, outcome: str, seconds: float) -> None:
         """One call to a gateway ended: what was asked, and the outcome's name."""
-        self._gateway_calls.of(gateway, call, outcome).inc()
+        self._gateway_calls.of(gateway, call, outcome).times += 1
         self._gateway_s.of(gateway, call).observe(seconds)
 
     def operation_concluded(
         self, gateway: str, operation: str, payment_method: str, outcome: str, code: str
     ) -> None:
         """One operation's outcome was committed, however it was learned. ``code``: why it was declined, else empty."""
-        self._concluded.of(gateway, operation, payment_method, outcome, code).inc()
+        self._concluded.of(gateway, operation, payment_method, outcome, code).times += 1
 
     def webhook_received(self, gateway: str, result: str) -> None:
         """One webhook was stored, repeated or refused."""
-        self._webhooks.of(gateway, result).inc()
+        self._webhooks.of(gateway, result).times += 1
 
     def webhook_applied(self, gateway: str, state: str) -> None:
         """One event of the inbox was worked off, and the state that it is left in."""
-        self._inbox.of(gateway, state).inc()
+        self._inbox.of(gateway, state).times += 1
 
     def peer_call(self, peer: str, state: str, seconds: float) -> None:
         """One try to tell a peer ended, and the state that the delivery is left in."""
-        self._peer_calls.of(peer, state).inc()
+        self._peer_calls.of(peer, state).times += 1
         self._peer_s.of(peer).observe(seconds)
 
     def batch_written(self, lane: str, units: int, seconds: float) -> None:
@@ -142,41 +128,19 @@ class Metrics:
         return encode(self._registry), content_type
 
 
-class _Children(Generic[Child]):
-    """The series of one metric by their label values: found at once, and never more than there is room for."""
-
-    def __init__(self, metric: Child) -> None:
-        self._metric: Child = metric
-        self._known: dict[tuple[str, ...], Child] = {}
-        self._seen: list[set[str]] = []
-
-    def of(self, *values: str) -> Child:
-        """The series for these values, or for ``other`` in place of each that is one too many."""
-        return self._known.get(values) or self._bounded(values)
-
-    def _bounded(self, values: tuple[str, ...]) -> Child:
-        self._seen = self._seen or [set() for _ in values]
-        kept = tuple(self._kept(value, seen) for value, seen in zip(values, self._seen, strict=True))
-        if kept not in self._known:
-            self._known[kept] = self._metric.labels(*kept)
-        return self._known[kept]
-
-    @staticmethod
-    def _kept(value: str, seen: set[str]) -> str:
-        if value not in seen and len(seen) >= MOST_VALUES:
-            return OTHER
-        seen.add(value)
-        return value.encode("utf-8", "replace").decode()  # one odd value must not cost the whole exposition
+def _counter(registry: CollectorRegistry, name: str, meaning: str, *labels: str) -> Counts:
+    counts = Counts(name, meaning, labels)
+    registry.register(counts)
+    return counts
 
 
-def _counter(registry: CollectorRegistry, name: str, meaning: str, *labels: str) -> _Children[Counter]:
-    return _Children(Counter(name, meaning, labels, registry=registry))
+def _seconds(registry: CollectorRegistry, what: str, buckets: tuple[float, ...], *labels: str) -> Spreads:
+    return _spread(registry, f"{what}_duration_seconds", "Seconds from beginning to end", buckets, *labels)
 
 
-def _seconds(
-    registry: CollectorRegistry, what: str, buckets: tuple[float, ...], *labels: str
-) -> _Children[Histogram]:
-    name = f"{what}_duration_seconds"
-    return _Children(
-        Histogram(name, "Seconds from beginning to end", labels, registry=registry, buckets=buckets)
-    )
+def _spread(
+    registry: CollectorRegistry, name: str, meaning: str, buckets: tuple[float, ...], *labels: str
+) -> Spreads:
+    spreads = Spreads(name, meaning, labels, buckets)
+    registry.register(spreads)
+    return spreads

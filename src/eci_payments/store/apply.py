@@ -203,17 +203,21 @@ _BEGUN: dict[str, Usual] = {
     "state": "STARTED",
     "attempt": 1,
     "lease_epoch": 1,
+    "parent_id": None,
+    "parent_key": None,
+    "parent_reference": None,
+    "refund_id": None,
     "final": True,
+    "gateway_reference": None,
     "inquiries": 0,
+    "inquired_at": None,
+    "outcome": None,
+    "card_fingerprint": None,
     "late_amount_minor": 0,
     "created_at": Moment.NOW,
-} | dict.fromkeys(
-    (
-        "gateway_reference", "parent_id", "parent_key", "parent_reference", "refund_id", "inquired_at", "outcome",
-        "card_fingerprint", "concluded_at",
-    )
-)  # fmt: skip
-"""What an operation that begins a charge holds, and what it does not have yet, or never has."""
+    "concluded_at": None,
+}
+"""What an operation holds that begins a charge."""
 _CONCLUDED: dict[str, Usual] = {
     "due_at": None,
     "inquiries": 0,

@@ -150,5 +150,5 @@ def _sql(value: Usual, kind: str) -> str:
     if value is None:
         return _NULL
     if isinstance(value, Moment):
-        return value.value
+        return str(value.value)
     return f"'{value}'::{kind}" if isinstance(value, str) else repr(value).lower()
