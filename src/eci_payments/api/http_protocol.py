@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +47,7 @@ _DETAILS: dict[type[Exception], str] = {
     httptools.HttpParserInvalidURLError: "The target of the request is malformed.",
 }
 
-_NO_FIELD = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROLS = bytes(each for each in (*range(32), 127) if each not in b"\t\n")
 """What may stand in no field of a head."""
 
 log = logging.getLogger(__name__)
@@ -100,7 +99,9 @@ class Cycle(RequestResponseCycle):
         headers = list(head["headers"])
         fields = b"".join([b"%b: %b\n" % field for field in headers])
         length = b"content-length: %d\n" % len(body)
-        if length not in fields or b"connection: " in fields or _NO_FIELD.search(fields):
+        if length not in fields or b"connection: " in fields:
+            return None
+        if len(fields.translate(None, _CONTROLS)) != len(fields):
             return None
         if fields.count(b"\n") != len(headers) or self.scope["method"] == "HEAD":
             return None

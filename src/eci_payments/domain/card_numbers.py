@@ -44,9 +44,11 @@ def passes_luhn(number: str) -> bool:
 
 def contains_card_number(text: str) -> bool:
     """Whether anything in the text looks like a card number."""
-    if "%2" not in text and _UNLETTERED.search(text) is None:
-        return False
-    return next(card_number_spans(text), None) is not None
+    return _may_hold_one(text) and next(card_number_spans(text), None) is not None
+
+
+def _may_hold_one(text: str) -> bool:
+    return _UNLETTERED.search(text) is not None or "%2" in text
 
 
 def card_number_spans(text: str) -> Iterator[CardNumberSpan]:
@@ -63,7 +65,7 @@ def id_holds_card_number(text: str) -> bool:
     Ids are often made of digits, of dates for instance: of those only what a card network gives out is judged.
     Random ones of 24 hexadecimal digits and more are left alone.
     """
-    if len(text) < SHORTEST or _RANDOM.fullmatch(text):
+    if not _may_hold_one(text) or _RANDOM.fullmatch(text):
         return False
     plain = _ID_BREAKS.sub("-", text)
     spans = (plain[span.start : span.end].replace("-", "") for span in card_number_spans(plain))

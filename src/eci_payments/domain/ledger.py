@@ -85,5 +85,5 @@ def posting(
     """The posting of one movement; ``holder`` is the account of whoever holds the money."""
     ensure(amount_minor > 0, "a posting moves a positive amount")
     names = {HOLDER: holder, PAYABLE: payable_account(merchant_id)}
-    debit, credit = (names.get(account, account) for account in _POSTINGS[movement])
-    return Posting(movement, debit, credit, amount_minor, currency)
+    debit, credit = _POSTINGS[movement]
+    return Posting(movement, names.get(debit, debit), names.get(credit, credit), amount_minor, currency)

@@ -31,7 +31,11 @@ def quick(made: type[C]) -> type[C]:
         f"{made.__name__} is more than its fields",
     )
     twin = type(f"{made.__name__}InTheMaking", (), {"__slots__": tuple(each.name for each in found)})
-    scope: dict[str, Any] = {"_become": object.__setattr__, "_create": object.__new__, "MISSING": MISSING}
+    scope: dict[str, Any] = {
+        "_become": vars(object)["__class__"].__set__,
+        "_create": object.__new__,
+        "MISSING": MISSING,
+    }
     scope |= {"_made": made, "_twin": twin}  # as no field is named
     scope |= {f"default_{each.name}": each.default for each in found}
     scope |= {f"factory_{each.name}": each.default_factory for each in found}
@@ -57,7 +61,7 @@ def _source(found: tuple[Field[Any], ...]) -> str:
     parameters = ", ".join(["self", *positional, *(["*", *named] if named else [])])
     lines = [
         f"def __init__({parameters}):",
-        " _become(self, '__class__', _twin)",
+        " _become(self, _twin)",
         *(f" self.{each.name} = {_value(each)}" for each in found),
         " self.__class__ = _made",
     ]

@@ -270,8 +270,9 @@ class RecountingGateway(Gateway, Protocol):
 def outcome_record(outcome: Inquiry) -> dict[str, Any]:
     """An outcome as it is kept with its operation: its kind and its fields, for people and for support."""
     fields = {name: getattr(outcome, name) for name in outcome.__dataclass_fields__}
-    return {"kind": type(outcome).__name__} | {k: _plain(v) for k, v in fields.items() if v is not None}
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
+    told = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in fields.items()
+        if value is not None
+    }
+    return {"kind": type(outcome).__name__, **told}

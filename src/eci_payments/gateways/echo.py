@@ -81,7 +81,8 @@ def cleansed(told: T, card: Card | None, *, by_card: bool) -> T | NotSent | Unkn
 
 @lru_cache(maxsize=64)
 def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind))
+    """The fields that may hold what a gateway wrote."""
+    return tuple(each.name for each in fields(kind) if each.name not in _NO_TEXT)
 
 
 class _Finder:
@@ -94,8 +95,10 @@ class _Finder:
 
     def clean(self, name: str, value: object) -> object:
         """A field of what was told. What is of another type than the field should be came from the gateway as it is."""
-        if name in _NO_TEXT or value is None or isinstance(value, bool):
-            return value if name != "expires_in_s" or _is_wait(value) else None
+        if name == "expires_in_s":
+            return value if _is_wait(value) else None
+        if value is None or isinstance(value, bool):
+            return value
         if isinstance(value, dict | list):
             return None
         text = str(value)
@@ -143,7 +146,7 @@ def _is_wait(value: object) -> bool:
     return isinstance(value, int) and 0 <= value <= LONGEST_WAIT_S
 
 
-_NO_TEXT = frozenset({"amount_minor", "retryable", "action", "expires_in_s", "about", "state", "outcome"})
+_NO_TEXT = frozenset({"amount_minor", "retryable", "action", "about", "state", "outcome"})
 """Fields whose types are ours."""
 _OURS = re.compile(r"\A(?:status|[A-Z][a-z]+ answered) \d{3}\b|\Ano answer within ")
 """Our own words about a line or a status of HTTP, in which nothing of the gateway's stands."""

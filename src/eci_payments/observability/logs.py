@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -191,9 +192,18 @@ def log_access(
         told["path"] = text_of(path, MAX_PATH)
     if client:
         told["client"] = client
-    record = logging.LogRecord(_access.name, level, __file__, 0, _ACCESS, None, None)
-    vars(record)[_ACCESS] = told
-    _access.handle(record)
+    _access.handle(_AccessRecord(level, told))
+
+
+class _AccessRecord(logging.LogRecord):
+    """A record of what `log_access` tells: nothing of it is found out that is the same for all."""
+
+    def __init__(self, level: int, told: dict[str, Json]) -> None:
+        now_s = time.time()
+        vars(self).update(_SAME)
+        self.levelno, self.levelname = level, logging.getLevelName(level)
+        self.created, self.msecs = now_s, now_s % 1 * 1000
+        vars(self)[_ACCESS] = told
 
 
 def _capture_the_rest() -> None:
@@ -306,3 +316,4 @@ _access = logging.getLogger("eci_payments.access")
 _ACCESS = "access fields"
 """No name that an ``extra`` of somebody else would have."""
 _SERVER_ERROR = 500
+_SAME = vars(logging.LogRecord(_access.name, logging.INFO, __file__, 0, _ACCESS, None, None))

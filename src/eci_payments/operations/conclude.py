@@ -12,7 +12,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 from eci_payments.domain.errors import known
-from eci_payments.domain.operation import MOVES_MONEY, Operation, OperationKind, OperationState, advanced
+from eci_payments.domain.operation import (
+    MOVES_MONEY,
+    OPEN,
+    Operation,
+    OperationKind,
+    OperationState,
+    advanced,
+)
 from eci_payments.gateways.contract import (
     ActionRequired,
     Approved,
@@ -141,7 +148,7 @@ def _state_of(outcome: Outcome) -> OperationState:
 def advance(draft: Draft, operation: Operation, outcome: Outcome, rules: Rules, *, asked: bool) -> Operation:
     """The operation with this outcome, and when it is due to be asked about again."""
     state, now = _state_of(outcome), draft.found.now
-    is_open = state in {OperationState.PENDING, OperationState.REQUIRES_ACTION, OperationState.UNKNOWN}
+    is_open = state in OPEN
     return advanced(
         operation,
         state,

@@ -93,16 +93,15 @@ class Recordset(Generic[R]):
         values = [usual[name] for name in told]
 
         def fit(rows: Sequence[R], now: datetime) -> bool:
-            wanted = tuple(now if value is Moment.NOW else value for value in values)
-            return all(held == wanted for held in map(read, rows))
+            wanted = tuple([now if value is Moment.NOW else value for value in values])
+            return [*map(read, rows)].count(wanted if len(wanted) > 1 else wanted[0]) == len(rows)
 
         return Recordset(self.table, self.without(usual).fields, told), fit
 
-    def reader(self, names: Collection[str]) -> Callable[[R], tuple[Any, ...]]:
-        """Reads these columns of a row, before they are made what is sent."""
-        sources = [f.source for f in self.fields if f.name in names]
-        read: Callable[[R], Any] = attrgetter(*sources)
-        return read if len(sources) > 1 else lambda row: (read(row),)
+    def reader(self, names: Collection[str]) -> Callable[[R], Any]:
+        """Reads these columns of a row, before they are made what is sent: a tuple, or one column's value itself."""
+        read: Callable[[R], Any] = attrgetter(*(f.source for f in self.fields if f.name in names))
+        return read
 
     def values(self, rows: Sequence[R]) -> list[Sequence[Any]]:
         """One sequence per column, in the order of `fields`. There is at least one row."""

@@ -16,7 +16,7 @@ from eci_payments.gateways.adapters.simulator.schema import SCHEMA
 from eci_payments.gateways.contract import ActionType, CallKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 MEMORY = ":memory:"
@@ -27,13 +27,10 @@ OPENING_S, OPENING_WAIT_S = 10.0, 0.05
 
 _NAMES = tuple(field.name for field in fields(Entry))
 _COLUMNS = ", ".join(_NAMES)
-_PUT = f"INSERT OR REPLACE INTO operations ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})"
 _BY_KEY = f"SELECT {_COLUMNS} FROM operations WHERE key = ?"
 _BY_REFERENCE = f"SELECT {_COLUMNS} FROM operations WHERE reference = ?"
 _OF_ROOT = f"SELECT {_COLUMNS} FROM operations WHERE root_key = ? AND key <> root_key"
 _ALL = f"SELECT {_COLUMNS} FROM operations ORDER BY created_at_s, key"
-
-_written = attrgetter(*_NAMES)
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "kind": CallKind,
@@ -47,8 +44,34 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "final": bool,
 }
 _READ = tuple(_READERS.get(name) for name in _NAMES)
-_PLAIN = tuple((place, int if read is bool else str) for place, read in enumerate(_READ) if read is not None)
-"""What is written as a plain number or text: SQLite's module would look for an adapter of each."""
+
+
+class _Row:
+    """How these columns of an entry are written; the others are NULL."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        places = ", ".join("?" * len(names))
+        self.sql = f"INSERT OR REPLACE INTO operations ({', '.join(names)}) VALUES ({places})"
+        self._read = attrgetter(*names)
+        readers = [_READERS.get(name) for name in names]
+        self._plain = [(place, int if read is bool else str) for place, read in enumerate(readers) if read]
+
+    def values(self, entry: Entry) -> list[Any]:
+        """As plain numbers and texts: SQLite's module would look for an adapter of anything else."""
+        row = list(self._read(entry))
+        for place, plain in self._plain:
+            if (value := row[place]) is not None:
+                row[place] = plain(value)
+        return row
+
+
+_OFTEN_NULL = (
+    "parent_key", "code", "turns_at_s", "turns_into", "turn_code", "action", "return_url", "capture_code", "card_brand",
+)  # fmt: skip
+"""What an entry does not hold that is a charge and was simply approved."""
+_often_null = attrgetter(*_OFTEN_NULL)
+_NULLS = (None,) * len(_OFTEN_NULL)
+_WHOLE, _SIMPLE = _Row(_NAMES), _Row([name for name in _NAMES if name not in _OFTEN_NULL])
 
 
 def opened(path: Path | str) -> sqlite3.Connection:
@@ -78,11 +101,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def put(connection: sqlite3.Connection, entry: Entry) -> None:
     """Write an entry, in place of the one with its key."""
-    row = list(_written(entry))
-    for place, plain in _PLAIN:
-        if (value := row[place]) is not None:
-            row[place] = plain(value)
-    connection.execute(_PUT, row)
+    row = _SIMPLE if _often_null(entry) == _NULLS else _WHOLE
+    connection.execute(row.sql, row.values(entry))
 
 
 def find(connection: sqlite3.Connection, key: str, now_s: float) -> Entry | None:
