@@ -106,7 +106,7 @@ class Spreads(_Labelled[Spread]):
     def __init__(self, name: str, meaning: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
         super().__init__(name, meaning, labels)
         self._bounds = bounds
-        self._shown = [floatToGoString(bound) for bound in (*bounds, INF)]
+        self._shown = [floatToGoString(bound) for bound in (*bounds, INF)]  # type: ignore[no-untyped-call] # as the library writes bounds
 
     def _new(self) -> Spread:
         return Spread(self._bounds)
