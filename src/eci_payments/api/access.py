@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
@@ -73,7 +72,7 @@ class Access:
     keys: KeyRing = field(init=False)
     limits: Limits = field(default_factory=Limits)
     trail: Trail = field(default_factory=Trail)
-    _running: Counter[tuple[MerchantId, str]] = field(default_factory=Counter)
+    _running: dict[tuple[MerchantId, str], int] = field(default_factory=dict)
     _running_all: int = 0
     _used: set[tuple[int, str]] = field(default_factory=set)
     _noted_at: float = field(default_factory=monotonic)
@@ -152,11 +151,12 @@ class Access:
         if self._running_all >= most:
             raise WireError("busy", "Too many requests at once.", headers={"Retry-After": "1"})
         whose = principal.merchant_id, principal.actor
-        if principal.key_id and self._running[whose] * 2 >= most:
+        running = self._running.get(whose, 0)
+        if principal.key_id and running * 2 >= most:
             detail = "Too many requests of this key at once."
             raise WireError("rate_limited", detail, headers={"Retry-After": "1"})
         self._running_all += 1
-        self._running[whose] += 1
+        self._running[whose] = running + 1
         scope[RUNNING] = whose
 
     def leave(self, scope: Scope) -> None:
@@ -165,9 +165,9 @@ class Access:
         if whose is None:
             return
         self._running_all -= 1
-        self._running[whose] -= 1
-        if not self._running[whose]:
-            del self._running[whose]
+        running = self._running.pop(whose) - 1
+        if running:
+            self._running[whose] = running
 
     def flush_soon(self) -> None:
         """See to it that what was noted is written."""

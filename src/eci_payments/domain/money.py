@@ -71,6 +71,8 @@ def _exact(amount: object) -> Decimal:
     if isinstance(amount, str) and not _DECIMAL_STRING.fullmatch(amount):
         raise InvalidMoney("must be a plain decimal such as 149.50")
     exact = Decimal(amount)
+    if isinstance(amount, str) and len(amount) <= _MAX_DIGITS:
+        return exact
     if not exact.is_finite():
         raise InvalidMoney("must be finite")
     if exact.adjusted() > _MAX_MAGNITUDE:

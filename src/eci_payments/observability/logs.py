@@ -71,7 +71,9 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
         try:
-            return _encoded(self._access_fields(record) if _ACCESS in vars(record) else self._fields(record))
+            if _ACCESS in vars(record):
+                return self.access_line(record.levelname, record.created, vars(record)[_ACCESS])
+            return _encoded(self._fields(record))
         except Exception as wrong:  # noqa: BLE001 - a log line must not cost the work that it is about
             return _encoded(
                 self._head(record) | {"message": f"a line that cannot be shown: {type(wrong).__name__}"}
@@ -89,18 +91,19 @@ class JsonFormatter(logging.Formatter):
             "logger": _label(record.name),
         }
 
-    def _access_fields(self, record: logging.LogRecord) -> dict[str, Json]:
-        """As `log_access` gives them: safe already, so that the line of every request need not be searched again."""
-        access: dict[str, Json] = vars(record)[_ACCESS]
-        return {
-            "time": _rfc3339(record.created),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": f"{access['method']} {access['route']} {access['status']}",
-            "service": self._service,
-            **_whose(),
-            **access,
-        }
+    def access_line(self, level: str, created: float, told: dict[str, Json]) -> str:
+        """What `log_access` tells: safe already, so that the line of every request need not be searched again."""
+        return _encoded(
+            {
+                "time": _rfc3339(created),
+                "level": level,
+                "logger": _access.name,
+                "message": f"{told['method']} {told['route']} {told['status']}",
+                "service": self._service,
+                **_whose(),
+                **told,
+            }
+        )
 
 
 class _Lines(logging.StreamHandler[TextIO]):
@@ -119,6 +122,18 @@ class _Lines(logging.StreamHandler[TextIO]):
         super().emit(record)
         if record.levelno >= logging.ERROR:
             self._flush_now()
+
+    def write_access(self, level: int, told: dict[str, Json]) -> bool:
+        """Write what `log_access` tells, without a record of it; false where somebody else has to see one."""
+        if self.filters or not isinstance(self.formatter, JsonFormatter):
+            return False
+        line = self.formatter.access_line(logging.getLevelName(level), time.time(), told)
+        try:
+            self.stream.write(line + self.terminator)
+        except (OSError, ValueError) as wrong:
+            self._say_lost(wrong)
+        self.flush()
+        return True
 
     def flush(self) -> None:
         """Now, or where an event loop runs in its next turn."""
@@ -192,18 +207,18 @@ def log_access(
         told["path"] = text_of(path, MAX_PATH)
     if client:
         told["client"] = client
-    _access.handle(_AccessRecord(level, told))
+    lines = _only_listener()
+    if lines is None or not lines.write_access(level, told):
+        record = logging.LogRecord(_access.name, level, __file__, 0, _ACCESS, None, None)
+        vars(record)[_ACCESS] = told
+        _access.handle(record)
 
 
-class _AccessRecord(logging.LogRecord):
-    """A record of what `log_access` tells: nothing of it is found out that is the same for all."""
-
-    def __init__(self, level: int, told: dict[str, Json]) -> None:
-        now_s = time.time()
-        vars(self).update(_SAME)
-        self.levelno, self.levelname = level, logging.getLevelName(level)
-        self.created, self.msecs = now_s, now_s % 1 * 1000
-        vars(self)[_ACCESS] = told
+def _only_listener() -> _Lines | None:
+    """Our own handler, where it is all that the access log goes to: then a line needs no record of it."""
+    listening = logging.root.handlers
+    only = listening[0] if len(listening) == 1 and not _access.handlers and not _access.filters else None
+    return only if isinstance(only, _Lines) else None
 
 
 def _capture_the_rest() -> None:
@@ -316,4 +331,3 @@ _access = logging.getLogger("eci_payments.access")
 _ACCESS = "access fields"
 """No name that an ``extra`` of somebody else would have."""
 _SERVER_ERROR = 500
-_SAME = vars(logging.LogRecord(_access.name, logging.INFO, __file__, 0, _ACCESS, None, None))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,7 +22,15 @@ from eci_payments.operations.commands import Charge, Confirm
 
 def fingerprint(secret: bytes, scope: str, command: Any) -> bytes:  # noqa: ANN401 - any command, a dataclass
     """32 bytes that are equal for equal requests. ``scope`` is the key's: method and route template."""
-    return hmac.digest(secret, canonical(scope, command), "sha256")
+    keyed = _keyed(secret).copy()
+    keyed.update(canonical(scope, command))
+    return keyed.digest()
+
+
+@lru_cache(maxsize=8)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """A hash that has begun with this key, to be copied: half of what each would cost from its beginning."""
+    return hmac.new(secret, digestmod="sha256")
 
 
 def canonical(scope: str, command: Any) -> bytes:  # noqa: ANN401 - any command, a dataclass
