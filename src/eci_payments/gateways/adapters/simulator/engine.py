@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from eci_payments.domain.base32 import base32
+from eci_payments.domain.base32 import drawn
 from eci_payments.domain.ids import GatewayKey, MerchantId, TransactionId
 from eci_payments.domain.methods import Upi
 from eci_payments.domain.quick import quick, replaced
@@ -109,12 +109,12 @@ def refund_of(charge: Entry, key: str, amount_minor: int) -> GatewayCall:
 
 def reference_of(call: GatewayCall) -> str:
     """The gateway's own id: as hard to guess as our key, and the same whenever it is asked."""
-    return f"{_PREFIXES[call.kind]}_{_digest(call.key, 20)[:26]}"
+    return f"{_PREFIXES[call.kind]}_{_letters(call.key, 26).lower()}"
 
 
 def authorization_code_of(entry: Entry) -> str:
     """Six characters, as an issuer gives them."""
-    return _digest("authorization " + entry.key, 5)[:6].upper()
+    return _letters("authorization " + entry.key, 6)
 
 
 def refusal_of(call: GatewayCall, book: Book | None) -> DeclineCode | None:
@@ -234,6 +234,6 @@ def _end(kind: CallKind, state: State) -> State:
     return State.CANCELLED if kind is CallKind.CANCEL_ACTION and state is State.APPROVED else state
 
 
-def _digest(text: str, size: int) -> str:
-    """So many bytes of it: five of them are eight letters."""
-    return base32(hashlib.sha256(text.encode()).digest()[:size]).lower()
+def _letters(text: str, count: int) -> str:
+    """So many, by chance but the same for the same text."""
+    return drawn(hashlib.sha256(text.encode()).digest()[:count])
