@@ -19,6 +19,7 @@ from eci_payments.domain.change import (
 from eci_payments.domain.errors import ensure
 from eci_payments.domain.ids import PaymentId
 from eci_payments.domain.inbox import InboxWrite
+from eci_payments.store import usual
 from eci_payments.store.recordset import Field, Moment, Recordset, Usual
 from eci_payments.store.rows import (
     AUDIT,
@@ -158,28 +159,16 @@ class _Lean:
     fit: Callable[[Sequence[Any], datetime], bool]
 
 
-def _inserted(recordset: Recordset[Any], usual: Mapping[str, Usual]) -> _Lean:
+def _inserted(recordset: Recordset[Any], held: Mapping[str, Usual]) -> _Lean:
     """New rows of which all hold what such rows mostly hold."""
-    columns, fit = recordset.lean(usual)
+    columns, fit = recordset.lean(held)
     return _Lean(columns, columns.insert, fit)
 
 
-_ENDINGS = (
-    "merchant_id", "payment_id", "status", "amount_authorized_minor", "amount_captured_minor", "version",
-    "event_sequence", "gateway_response", "authorization_code", "open_operation_id", "processing_reason", "failure",
-    "updated_at", "completed_at", "captured_at",
-)  # fmt: skip
-"""What the end of a charge changes of its payment."""
-_CAPTURED = dict.fromkeys(("open_operation_id", "processing_reason", "failure")) | dict.fromkeys(
-    ("updated_at", "completed_at", "captured_at"), Moment.NOW
-)
-"""What it makes of these where the money was taken."""
-
-
 def _endings() -> tuple[_Lean, _Lean]:
-    others = [field.name for field in _PAYMENT_WRITES.fields if field.name not in _ENDINGS]
+    others = [field.name for field in _PAYMENT_WRITES.fields if field.name not in usual.ENDINGS]
     ending, rest = _PAYMENT_WRITES.without(others), PAYMENTS.reader(others)
-    captured, fit_captured = ending.lean(_CAPTURED)
+    captured, fit_captured = ending.lean(usual.CAPTURED)
 
     def fit(rows: Sequence[Change], _now: datetime) -> bool:
         return all(rest(change.before) == rest(change.payment) for change in rows if change.before)
@@ -198,38 +187,8 @@ def _payment_update(columns: Recordset[Change], first: int) -> str:
     return columns.update(first, ("merchant_id", "payment_id"), "t.version = r.version - 1")
 
 
-_BEGUN: dict[str, Usual] = {
-    "kind": "CHARGE",
-    "state": "STARTED",
-    "attempt": 1,
-    "lease_epoch": 1,
-    "parent_id": None,
-    "parent_key": None,
-    "parent_reference": None,
-    "refund_id": None,
-    "final": True,
-    "gateway_reference": None,
-    "inquiries": 0,
-    "inquired_at": None,
-    "outcome": None,
-    "card_fingerprint": None,
-    "late_amount_minor": 0,
-    "created_at": Moment.NOW,
-    "concluded_at": None,
-}
-"""What an operation holds that begins a charge."""
-_CONCLUDED: dict[str, Usual] = {
-    "due_at": None,
-    "inquiries": 0,
-    "inquired_at": None,
-    "late_amount_minor": 0,
-    "concluded_at": Moment.NOW,
-}
-"""What one holds whose first call was answered."""
-
-
 def _conclusion() -> _Lean:
-    columns, fit = _OPERATION_WRITES.lean(_CONCLUDED)
+    columns, fit = _OPERATION_WRITES.lean(usual.CONCLUDED)
     return _Lean(columns, lambda first: _operation_update(columns, first), fit)
 
 
@@ -299,7 +258,7 @@ _PARTS: tuple[_Part, ...] = (
         OPERATIONS,
         lambda changes: [w.operation for c in changes for w in c.operations if w.expected_epoch is None],
         OPERATIONS.insert,
-        lean=(_inserted(OPERATIONS, _BEGUN),),
+        lean=(_inserted(OPERATIONS, usual.BEGUN),),
     ),
     _Part(
         "operations",
@@ -342,7 +301,7 @@ _PARTS: tuple[_Part, ...] = (
         AUDIT,
         lambda changes: [a for c in changes for a in c.audit],
         AUDIT.insert,
-        lean=(_inserted(AUDIT, {"reason": None, "created_at": Moment.NOW}),),
+        lean=(_inserted(AUDIT, {"created_at": Moment.NOW}),),
     ),
     _Part(
         "entries",
@@ -394,21 +353,9 @@ _PARTS: tuple[_Part, ...] = (
 )
 
 
-def _begun_payment() -> dict[str, Usual]:
-    """What a payment holds that a charge begins, and what it does not have yet."""
-    amounts = (f.name for f in PAYMENTS.fields if f.name.startswith("amount_") and f.name != "amount_minor")
-    begun: dict[str, Usual] = dict.fromkeys(amounts, 0)
-    begun |= {"status": "PROCESSING", "processing_reason": "in_flight", "capture": True}
-    begun |= {"dispute_count": 0, "version": 1, "attempt": 1, "event_sequence": 0}
-    begun |= dict.fromkeys(("created_at", "updated_at"), Moment.NOW)
-    return begun | dict.fromkeys(_NOT_YET)
-
-
-_NOT_YET = (
-    "gateway_response", "authorization_code", "failure", "next_action", "return_url", "completed_at", "captured_at",
-    "expires_at",
-)  # fmt: skip
-_NEW = _Part("new_payments", PAYMENTS, list, PAYMENTS.insert, lean=(_inserted(PAYMENTS, _begun_payment()),))
+_NEW = _Part(
+    "new_payments", PAYMENTS, list, PAYMENTS.insert, lean=(_inserted(PAYMENTS, usual.begun_payment()),)
+)
 
 
 async def apply(
