@@ -16,6 +16,7 @@ from eci_payments.domain.operation import OperationState
 from eci_payments.domain.refund import RefundStatus
 from eci_payments.operations.commands import RefundPayment
 from eci_payments.store.inbox import Incoming, claim_inbox, settle_inbox, take_in
+from eci_payments.store.session import run
 from eci_payments.store.units import Unit
 from support.engine import caller, charging, open_house, told
 from support.gateway import ScriptedGateway
@@ -124,6 +125,26 @@ async def test_a_write_that_finds_what_it_says_lands(house, payment_id):
     )
     await house.lane.submit(closing)
     assert [row.state for row in await house.query("SELECT state FROM disputes")] == ["WON"]
+
+
+async def test_what_is_ahead_of_the_clock_is_written_with_its_own_time(house, payment_id):
+    async with house.database.write() as session:
+        ((ahead,),) = await run(
+            session,
+            "UPDATE payments SET updated_at = now() + interval '1 hour' WHERE payment_id = $1 RETURNING updated_at",
+            payment_id,
+        )
+    command = RefundPayment(payment_id=payment_id, reason="Customer asked again", amount=5)
+    await told(house.payments.refund(caller("refund", "r2"), command))
+    async with house.database.read() as session:
+        found = await run(
+            session,
+            "SELECT created_at FROM transactions WHERE created_at >= $1 UNION ALL"
+            " SELECT created_at FROM ledger_entries WHERE created_at >= $1 UNION ALL"
+            " SELECT created_at FROM events WHERE created_at >= $1 UNION ALL SELECT updated_at FROM payments",
+            ahead,
+        )
+    assert [row[0] for row in found] == [ahead] * 5
 
 
 def incoming():
