@@ -90,6 +90,8 @@ class _Surroundings:
     def record(self) -> SimulatorRecord:
         """The simulator's, made where an account needs it. Raises SettingsError."""
         path = self.settings.simulator_path
+        if path.is_dir():
+            raise SettingsError("SIMULATOR_DB must be the path of a file")
         try:
             return SimulatorRecord(path)
         except OSError as error:

@@ -90,6 +90,15 @@ def test_a_folder_that_cannot_be_made_is_named_with_its_setting(environment):
     assert line.startswith("SIMULATOR_DB: /proc/nowhere/simulator.sqlite3 cannot be made")
 
 
+def test_what_is_no_file_is_named_where_a_file_is_wanted(environment, tmp_path):
+    folder = {"SIMULATOR_DB": str(tmp_path)}
+    for command in (("serve", "--port", "0"), ("work",), ("sandbox",)):
+        line = refused(*command, environment=environment | folder, code=2)
+        assert line == "SIMULATOR_DB must be the path of a file"
+    line = refused("standins", "--journal", str(tmp_path), environment=environment, code=2)
+    assert line.startswith(f"the journal {tmp_path} cannot be used: ")
+
+
 def test_the_simulators_folder_is_needed_only_where_an_account_is_the_simulators(environment, tmp_path):
     file = tmp_path / "gateways.toml"
     file.write_text(

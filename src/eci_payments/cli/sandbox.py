@@ -22,6 +22,11 @@ def run(host: str | None, port: int | None, parent: int | None, fd: int | None) 
     """Serve the pages, and with SANDBOX_API_KEY the gateway's API, until told to stop; prints its address."""
     settings = load()
     secrets = webhook_secrets(settings)
+    record = settings.sandbox_db or settings.simulator_path
+    if record.is_dir():
+        raise SettingsError(
+            f"{'SANDBOX_DB' if settings.sandbox_db else 'SIMULATOR_DB'} must be the path of a file"
+        )
     end_with(parent)
     listening = listen(host or "127.0.0.1", port or 0, "--port") if fd is None else inherited(fd)
     print(address(listening), flush=True)
@@ -31,7 +36,7 @@ def run(host: str | None, port: int | None, parent: int | None, fd: int | None) 
         webhook_url=settings.sandbox_webhook_url,
         webhook_secrets=secrets,
     )
-    serve(settings.sandbox_db or settings.simulator_path, options, listening)
+    serve(record, options, listening)
 
 
 def webhook_secrets(settings: Settings) -> tuple[str, ...]:

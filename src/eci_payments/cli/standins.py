@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
+from eci_payments.cli.errors import WRONG_SETTING, CommandError
 from eci_payments.cli.pages import serve_pages
 from eci_payments.settings import load
 from eci_payments.standins import create_app
@@ -19,4 +21,9 @@ def run(journal: Path | None, host: str | None, port: int | None, parent: int | 
     data_dir = load().data_dir
     if journal is None:
         data_dir.mkdir(parents=True, exist_ok=True)
-    serve_pages(create_app(journal or data_dir / JOURNAL), host, port, parent, fd)
+    path = journal or data_dir / JOURNAL
+    try:
+        app = create_app(path)
+    except sqlite3.Error as error:
+        raise CommandError(f"the journal {path} cannot be used: {error}", WRONG_SETTING) from None
+    serve_pages(app, host, port, parent, fd)
