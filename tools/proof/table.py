@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from proof.place import Server
 
 COMMAND = "PYTHONPATH=tools python -m proof crash"
+SAID_EVERY = 250
+"""Cases: a line in two or three minutes."""
 NAMED = 3
 """So many of the cases that are wrong stand in the one table; all of them stand in this part's own report."""
 
@@ -37,6 +39,7 @@ class Table:
     only: str = ""
     verdicts: list[Verdict] = field(default_factory=list)
     begun: float = field(default_factory=time.monotonic)
+    done: int = 0
 
     def run(self) -> None:
         """Everything: traces, crashes, crashes of recovery, crashes of the recovery of recovery."""
@@ -75,6 +78,9 @@ class Table:
         return [verdict for verdict in self.verdicts if verdict.wrong]
 
     def _told(self, verdict: Verdict) -> None:
+        self.done += 1
+        if self.done % SAID_EVERY == 0:
+            print(f"{self._now()}  {self.done} cases so far", flush=True)
         if verdict.wrong:
             print(f"WRONG  {verdict.case}\n       {verdict.word}", flush=True)
 
