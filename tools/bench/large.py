@@ -222,8 +222,13 @@ class Contender:
         """One run."""
         work = self.work
         if isinstance(work, Charges):
-            work = Charges(f"{work.run}-{time.time_ns():x}")
+            work = Charges(f"{work.run}-{_letters(time.time_ns())}")
         return load.run_apart(self.running.addresses, self.connections, seconds, work)
+
+
+def _letters(number: int) -> str:
+    """A number in letters: beside the count of a request, digits would now and then be a card's number."""
+    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
 
 
 def _measured(places: dict[str, Place], asked: argparse.Namespace) -> tuple[Report, list[str]]:
