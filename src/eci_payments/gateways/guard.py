@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eci_payments.domain.breaker import Breaker, BreakerState
-from eci_payments.domain.quick import quick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,13 +79,16 @@ class Places:
         return False
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Pass:
     """A place that was taken, to be given back with `Guard.leave`."""
 
     is_question: bool
     is_probe: bool
+
+
+_QUESTION = Pass(is_question=True, is_probe=False)
+_CALL, _PROBE = Pass(is_question=False, is_probe=False), Pass(is_question=False, is_probe=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +153,13 @@ class Guard:
         if not await places.take(may_wait_s):
             return Turned(f"{places.limit} calls to the gateway are under way")
         if is_question:
-            return Pass(is_question=True, is_probe=False)
+            return _QUESTION
         if not self._may_pass():  # it has opened while we waited
             places.give_back()
             return OPEN
         is_probe = self.breaker is BreakerState.HALF_OPEN
         self._probes += is_probe
-        return Pass(is_question=False, is_probe=is_probe)
+        return _PROBE if is_probe else _CALL
 
     def leave(self, taken: Pass, *, well: bool | None) -> None:
         """A call that was let in has ended; ``well``: the gateway answered it. None: it was broken off by us."""

@@ -60,7 +60,8 @@ class Begin:
         if result.answer is not None:
             return result.answer
         operation = begun(result)
-        elsewhere = Elsewhere(self.others, started_at + engine.rules.failover_within_s)
+        until = started_at + engine.rules.failover_within_s
+        elsewhere = Elsewhere(self.others, until) if self.others else NOWHERE
         made = result if result.before is None else None
         call = call_of(result.payment, operation, self.instrument)
         return sending(engine, self.caller, operation, call, started_at, elsewhere, made)

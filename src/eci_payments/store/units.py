@@ -304,6 +304,7 @@ Order = tuple[int, str]
 
 def _hopeful(batch: _Batch) -> tuple[dict[Order, tuple[int, Change]], list[tuple[int, Order]]]:
     """Orders seen for the first time, perhaps: decide on nothing. And the units that come behind one of these."""
+    nothing = Found(batch.now, batch.ids, None)
     hopeful: dict[Order, tuple[int, Change]] = {}
     behind: list[tuple[int, Order]] = []
     for i in batch.waiting():
@@ -312,7 +313,7 @@ def _hopeful(batch: _Batch) -> tuple[dict[Order, tuple[int, Change]], list[tuple
             continue
         if place in hopeful:
             behind.append((i, place))
-        elif (change := batch.decide(i, Found(batch.now, batch.ids, None))) is not None:
+        elif (change := batch.decide(i, nothing)) is not None:
             hopeful[place] = (i, change)
     return hopeful, behind
 
@@ -361,8 +362,8 @@ def _left_by(made: Change, batch: _Batch) -> Found:
         max(batch.now, made.payment.updated_at),
         batch.ids,
         made.payment,
-        tuple(write.operation for write in made.operations),
-        tuple(write.refund for write in made.refunds),
+        tuple([write.operation for write in made.operations]),
+        tuple([write.refund for write in made.refunds]),
         made.audit,
     )
 
