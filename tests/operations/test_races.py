@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from eci_payments.domain.ids import SINGLE_SHOP
 from eci_payments.domain.methods import PaymentMethod
 from eci_payments.domain.payment import PaymentStatus
+from eci_payments.operations import waiting
 from eci_payments.operations.commands import Cancel, Capture, ChangeStatus, Confirm, Create, RefundPayment
 from eci_payments.recovery.operations import OperationRecovery
 from support.engine import all_told, caller, charging, told
@@ -60,6 +63,17 @@ async def test_one_key_while_nothing_can_be_sent(house, second):
     assert await house.key("charge", "k") is None
     assert house.gateway.net() == {}
     assert await house.broken() == []
+
+
+async def test_an_answer_made_while_its_repeat_gives_up_is_given(house):
+    """The answer lands after the repeat read the key, and before the time of its wait has passed."""
+    await paid(house)
+    engine = house.payments.engine
+    name = caller(key="setup-1").claim.name
+    record = await waiting.load_key(engine, SINGLE_SHOP, name)
+    engine = replace(engine, rules=replace(engine.rules, key_wait_s=-1.0))
+    answer = await waiting.first_result(engine, replace(record, status=None, body=None))
+    assert (answer.status, answer.body) == (201, record.body)
 
 
 async def test_one_key_for_two_requests(house, second):

@@ -9,7 +9,9 @@ from proof.simulation import part, shrink
 from proof.simulation.plan import plan_of
 from proof.simulation.planted import PLANTED
 
-SEEDS = range(1, 26)
+FOUND = (567,)
+"""Seeds that found a defect, which was mended."""
+SEEDS = (*range(1, 26), *FOUND)
 FOUND_WITH = {
     "an unknown outcome is taken for failed": 5,
     "an event is dropped": 3,

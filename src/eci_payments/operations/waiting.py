@@ -41,15 +41,29 @@ async def first_result(engine: Engine, record: KeyRecord) -> Answer | None:
         if answer is not None:
             return answer
         if asyncio.get_running_loop().time() > deadline:
-            raise Refusal(
-                RefusalCode.KEY_IN_FLIGHT,
-                "The first request with this Idempotency-Key is still running; repeat it after a moment.",
-                retry_after_s=2,
-            )
+            return await _last_look(engine, current)
         await asyncio.sleep(poll_s)
         poll_s = min(poll_s * 2, LAST_POLL_S)
         current = await load_key(engine, current.merchant_id, current.name)
     return None
+
+
+async def _last_look(engine: Engine, record: KeyRecord) -> Answer | None:
+    """The first answer, if it was made while the operation was looked at. Raises Refusal KEY_IN_FLIGHT.
+
+    Nothing is read after this: whoever has heard the answer already is not contradicted.
+    """
+    current = await load_key(engine, record.merchant_id, record.name)
+    if current is None:
+        return None
+    answer = _stored(current)
+    if answer is None:
+        raise Refusal(
+            RefusalCode.KEY_IN_FLIGHT,
+            "The first request with this Idempotency-Key is still running; repeat it after a moment.",
+            retry_after_s=2,
+        )
+    return answer
 
 
 async def result_of_another(engine: Engine, operation: Operation) -> Answer:
