@@ -52,7 +52,12 @@ class FaultySender:
     async def send(self, request: PeerRequest, headers: Mapping[str, str]) -> Answer:  # noqa: ARG002 - not looked at
         """Send it once."""
         peer = request.idempotency_key.rpartition("-")[2]
+        asked_s = self.turns.moments.now_s
         await self.turns.take(f"tells {peer} {request.idempotency_key[-12:]}")
+        if (
+            self.turns.moments.now_s - asked_s > TIMEOUT_S
+        ):  # it bounds the way there as well: nothing was sent
+            return Answer(None, error=f"no answer within {TIMEOUT_S:g} s")
         ails = self.peers.ails(peer)
         if ails in {"", "500 after", "deaf"}:
             self.peers.take(peer, request)

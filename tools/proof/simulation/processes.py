@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 LEASE_S = 30.0
+RESTS_S = 0.2
+"""Of a loop that finds nothing allowed."""
 RESTS_LONG = frozenset({"inbox_age", "approvals", "seals", "sums", "limit uses", "keys"})
 AWAY = (DatabaseAway, ConnectionError)
 """What the service says, and where it only reads the driver, while the database is away."""
@@ -206,12 +208,16 @@ class Process:
 
     async def _rounds(self, name: str, once: Callable[[], Awaitable[Any]]) -> None:
         likely = SELDOM if name in RESTS_LONG else LOOP
+        schedule = self._world.schedule
         while True:
             STAGE.get().weight = likely
+            begun_at = schedule.turn
             try:
                 await once()
             except AWAY:
                 await asyncio.sleep(1.0)
+            if schedule.turn == begun_at:  # nothing was waited for, as where a breaker is open
+                await asyncio.sleep(RESTS_S)
 
     async def _fan_out(self) -> int:
         return await self.relay._fan_out()
