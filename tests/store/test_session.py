@@ -78,6 +78,24 @@ async def test_who_is_broken_off_leaves_a_connection_that_works(mine):
     assert await notes(mine) == []
 
 
+async def test_who_is_broken_off_while_beginning_leaves_no_transaction_to_the_next(mine):
+    """Wherever on the way of its BEGIN: a reader's would keep the next one from writing."""
+
+    async def look():
+        async with mine.read() as session:
+            await run(session, NOTES)
+
+    for turns in range(8):
+        reader = asyncio.create_task(look())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reader.cancel()
+        await asyncio.wait({reader})
+        async with mine.write() as session:
+            await run(session, NOTE, f"noted {turns}")
+    assert len(await notes(mine)) == 8
+
+
 async def test_columns_are_attributes_and_others_are_not(mine):
     async with mine.read() as session:
         (row,) = await run(session, "SELECT 1 AS count, '{\"a\": [1]}'::jsonb AS key")

@@ -129,10 +129,10 @@ class Database:
             self._places.release()
             raise
 
-    async def give_back(self, kept: _Kept) -> None:
-        """One that has closed, or whose transaction did not end, is not kept."""
+    async def give_back(self, kept: _Kept, *, is_sound: bool = True) -> None:
+        """One that has closed, or whose transaction did not end, is not kept; nor one that is not sound."""
         try:
-            if kept.driver.is_closed() or kept.driver.is_in_transaction():
+            if not is_sound or kept.driver.is_closed() or kept.driver.is_in_transaction():
                 await kept.end()
             else:
                 self._idle.append(kept)
@@ -176,7 +176,8 @@ class _Transaction(Generic[S]):
         try:
             await kept.driver.execute(self._begin)
         except BaseException:
-            await self._database.give_back(kept)
+            # Cancelled on the way, it may have begun without the driver having heard: the next one would be within it.
+            await self._database.give_back(kept, is_sound=False)
             raise
         return self._session(kept.driver)
 
