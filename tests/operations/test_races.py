@@ -69,10 +69,13 @@ async def test_an_answer_made_while_its_repeat_gives_up_is_given(house):
     """The answer lands after the repeat read the key, and before the time of its wait has passed."""
     await paid(house)
     engine = house.payments.engine
-    name = caller(key="setup-1").claim.name
-    record = await waiting.load_key(engine, SINGLE_SHOP, name)
+    claim = caller(key="setup-1").claim
+    assert claim
+    record = await waiting.load_key(engine, SINGLE_SHOP, claim.name)
+    assert record
     engine = replace(engine, rules=replace(engine.rules, key_wait_s=-1.0))
     answer = await waiting.first_result(engine, replace(record, status=None, body=None))
+    assert answer
     assert (answer.status, answer.body) == (201, record.body)
 
 
