@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from eci_payments.delivery.options import RelayOptions
+from eci_payments.store.fan_out import events_behind
 from support.deliveries import states
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ async def running(*relays: Relay) -> AsyncIterator[None]:
 
 async def settled(db: Database, destination: str | None = None) -> bool:
     """Whether every event has its deliveries and none of them waits any more."""
+    async with db.read() as session:
+        if await events_behind(session):
+            return False
     found = await states(db, destination)
     return bool(found) and "PENDING" not in found
 
