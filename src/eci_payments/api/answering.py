@@ -56,7 +56,7 @@ class Ready(Response):
         self.status_code, self.body, self.background = status, body, None
         self.raw_headers = [*headers, (b"content-length", b"%d" % len(body)), media]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as all are called
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it, over HTTP only."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body})

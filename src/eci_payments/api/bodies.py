@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eci_payments.api.errors import WireError
 from eci_payments.api.json_text import decoded
@@ -23,7 +23,7 @@ class ClientGone(Exception):
     """The caller hung up before the request was whole: there is nobody to answer."""
 
 
-async def read_document(scope: Scope, receive: Receive, *, optional: bool) -> Any:  # noqa: ANN401 - whatever JSON says
+async def read_document(scope: Scope, receive: Receive, *, optional: bool) -> object:
     """The document that was sent; an empty object for an empty body where the body is ``optional``.
 
     Raises WireError payload_too_large, unsupported_media_type or malformed_json.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -10,6 +10,9 @@ from eci_payments.api.edge import Documented
 from eci_payments.api.examples import problems
 from eci_payments.api.idempotency_key import HEADER, PATTERN
 from eci_payments.operations.problems import CATALOGUE, CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
 _TEXT = {"type": "string"}
@@ -62,7 +65,7 @@ def headers(*names: str) -> dict[str, Any]:
     return {name: _HEADERS[name] for name in (*names, "X-Correlation-Id")}
 
 
-def success(description: str, example: Any, *names: str) -> dict[str, Any]:  # noqa: ANN401 - any document
+def success(description: str, example: object, *names: str) -> dict[str, Any]:
     """A response with this example and these headers."""
     return {
         "description": description,
@@ -112,7 +115,7 @@ def key_header(*, required: bool) -> dict[str, Any]:
 
 def mutation(
     summary: str,
-    model: Any,  # noqa: ANN401 - a model
+    model: type[BaseModel],
     *codes: str,
     answers: dict[int | str, dict[str, Any]],
     bodies: dict[str, Any] | None = None,
@@ -133,7 +136,7 @@ def mutation(
 
 def read(
     summary: str,
-    model: Any,  # noqa: ANN401 - a model
+    model: type[BaseModel] | None,
     *codes: str,
     answers: dict[int | str, dict[str, Any]],
     parameters: tuple[dict[str, Any], ...] = (),
