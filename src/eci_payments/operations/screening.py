@@ -9,36 +9,35 @@ from typing import TYPE_CHECKING
 from eci_payments.domain.errors import Refusal, RefusalCode
 from eci_payments.domain.limits import BlockKind, LimitKind
 from eci_payments.domain.methods import Card, Upi
+from eci_payments.domain.payment import Payment
 from eci_payments.domain.screening import Screen, Window
 
 if TYPE_CHECKING:
     from eci_payments.domain.card_fingerprints import CardKeys
     from eci_payments.domain.change import Change
-    from eci_payments.domain.ids import OrderId, PaymentId, UserId
+    from eci_payments.domain.ids import UserId
     from eci_payments.domain.limits import Limits
     from eci_payments.domain.methods import Instrument
-    from eci_payments.operations.commands import Caller
+    from eci_payments.operations.commands import Caller, Charge, Create
 
 log = logging.getLogger(__name__)
 
 
-def screen_of(  # noqa: PLR0913 - who pays whom, with what, by whose rules
+def screen_of(
     caller: Caller,
     limits: Limits,
     cards: tuple[str, ...],
+    about: Charge | Create | Payment,
     *,
-    order_id: OrderId,
-    user_id: UserId,
-    currency: str,
     instrument: Instrument | None = None,
-    payment_id: PaymentId | None = None,
     takes_money: bool = True,
 ) -> Screen | None:
-    """How a charge is screened; None where its merchant limits nothing that concerns it.
+    """How a charge ``about`` this order is screened; None where its merchant limits nothing that concerns it.
 
     ``cards`` are the card's fingerprints, the present key's first. What only registers a payment (``takes_money``
     false) is held against the block list and the limit of one charge, and does not count.
     """
+    user_id, currency = about.user_id, about.currency
     if not limits.screens(currency):
         return None
     _refuse_unrecognisable(limits, cards, currency, instrument)
@@ -52,10 +51,10 @@ def screen_of(  # noqa: PLR0913 - who pays whom, with what, by whose rules
         merchant_id=caller.merchant_id,
         currency=currency,
         actor=caller.actor,
-        about=f"order {order_id} of user {user_id}",
+        about=f"order {about.order_id} of user {user_id}",
         origin=caller.origin,
         correlation_id=caller.correlation_id,
-        payment_id=payment_id,
+        payment_id=about.payment_id if isinstance(about, Payment) else None,
         most=limits.of(LimitKind.CHARGE, currency),
         windows=tuple(windows),
         blocked=_blockable(limits, user_id, cards, instrument),

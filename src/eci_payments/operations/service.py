@@ -77,15 +77,7 @@ class Payments:
             self._refuse_amount(command)
             self._refuse_instrument(command.method, command.instrument)
             route = NO_ROUTE if is_cash else self._route(caller, command.method, command, command.instrument)
-            screen = screen_of(
-                caller,
-                limits,
-                cards,
-                order_id=command.order_id,
-                user_id=command.user_id,
-                currency=command.currency,
-                instrument=command.instrument,
-            )
+            screen = screen_of(caller, limits, cards, command, instrument=command.instrument)
         except Refusal as refusal:
             return await self._first_answer(caller, refusal)
         rules = self.engine.rules
@@ -105,17 +97,10 @@ class Payments:
 
     async def create(self, caller: Caller, command: Create) -> Answer:
         """Register an order's payment without charging it yet."""
-        screen = screen_of(
-            caller,
-            await self._limits.of(caller.merchant_id),
-            (),
-            order_id=command.order_id,
-            user_id=command.user_id,
-            currency=command.currency,
-            takes_money=False,
-        )
+        limits = await self._limits.of(caller.merchant_id)
         try:
             self._refuse_amount(command)
+            screen = screen_of(caller, limits, (), command, takes_money=False)
         except Refusal as refusal:
             return await self._first_answer(caller, refusal)
         return await self._register(caller, command, screen)
@@ -136,23 +121,17 @@ class Payments:
         """Charge a PENDING payment; one that waits for its customer is asked about instead."""
         view = await self._view(caller, command.payment_id)
         payment = view.payment
+        goes_on = payment.status is PaymentStatus.REQUIRES_ACTION
         limits = await self._limits.of(caller.merchant_id)
         cards = fingerprints(self._cards, caller, command.instrument)
         try:
             route = self._confirming(caller, command, payment)
-            screen = screen_of(
-                caller,
-                limits,
-                cards,
-                order_id=payment.order_id,
-                user_id=payment.user_id,
-                currency=payment.currency,
-                instrument=command.instrument,
-                payment_id=payment.payment_id,
+            screen = (
+                None if goes_on else screen_of(caller, limits, cards, payment, instrument=command.instrument)
             )
         except Refusal as refusal:
             return await self._first_answer(caller, refusal)
-        if payment.status is PaymentStatus.REQUIRES_ACTION:
+        if goes_on:
             return await self._continue(caller, command, view)
         rules = self.engine.rules
         return await self._begin(
