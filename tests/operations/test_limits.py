@@ -240,6 +240,17 @@ async def test_a_card_that_cannot_be_recognised_is_not_charged_where_cards_are_l
     assert (await charge(house, "2")).status == 201
 
 
+async def test_what_waits_for_its_customer_goes_on_whatever_was_limited_since(house, second, limit):
+    house.gateway.plan("1", "charge", "action")
+    begun = await by_card(house, "1")
+    await limit(LimitKind.CARD, 30000)
+    assert begun.payment_id
+    confirm = Confirm(payment_id=begun.payment_id, instrument=CARD)
+    goes_on = await told(second.payments.confirm(caller("confirm", key="on"), confirm))
+    assert (goes_on.status, goes_on.code) == (200, "")
+    assert len(house.gateway.calls) == 1
+
+
 async def test_without_limits_nothing_is_asked_and_nothing_is_noted(house, limit):
     await limit(LimitKind.REFUND_APPROVAL, 100)
     await charge(house, "warm")
