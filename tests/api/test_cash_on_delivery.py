@@ -78,6 +78,13 @@ async def test_paid_online_instead_it_is_not_collected(api):
     assert (await remit(api, payment_id)).json()["code"] == "illegal_state"
 
 
+async def test_what_is_refused_has_no_amount(api):
+    payment_id = await ordered(api)
+    both = await collect(api, payment_id, refused=True, amount=100)
+    assert (both.status_code, both.json()["errors"][0]["field"]) == (422, "refused")
+    assert (await collect(api, payment_id, refused=False, amount=100)).json()["status"] == "COMPLETED"
+
+
 @pytest.mark.parametrize("body", [{"collector": ""}, {"collector": "C", "refused": "yes"}, {"amount": 1}])
 async def test_bad_input_changes_nothing(api, body):
     payment_id = await ordered(api)

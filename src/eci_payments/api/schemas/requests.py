@@ -90,15 +90,24 @@ class ApprovalBody(Closed):
     reason: Reason
 
 
+def _collects_nothing(refused: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic calls it so
+    """Whoever refuses the goods pays nothing: an amount beside it says that one of the two is a mistake."""
+    if refused and info.data.get("amount") is not None:
+        raise ValueError("must not be true beside an amount: nothing is collected then")
+    return refused
+
+
 class CollectBody(Closed):
     """What the courier did at the door."""
 
     collector: Annotated[Name, Field(description="Who collected: a courier, a shop.")]
     amount: PartAmount = None
     proof: Annotated[Remark | None, Field(description="A receipt number, a delivery code.")] = None
-    refused: Annotated[bool, Field(description="The customer refused the goods: nothing was collected.")] = (
-        False
-    )
+    refused: Annotated[
+        bool,
+        AfterValidator(_collects_nothing),
+        Field(description="The customer refused the goods: nothing was collected, so there is no amount."),
+    ] = False
 
 
 class RemitBody(Closed):
