@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -57,6 +58,20 @@ def test_a_gateway_with_a_file_of_its_own(tmp_path: Path):
         assert httpx.get(f"{url}/v1/operations/k", headers=headers).json()["state"] == "never_seen"
     assert own.exists()
     assert not (tmp_path / "simulator.sqlite3").exists()
+
+
+def test_who_hangs_up_within_a_body_is_no_failure(tmp_path: Path):
+    key = "a key of the test"
+    with sandbox(tmp_path, SANDBOX_API_KEY=key) as url:  # whose log has no traceback at the end
+        there = httpx.URL(url)
+        with socket.create_connection((there.host, there.port or 80)) as line:
+            head = f"Host: sandbox\r\nAuthorization: Bearer {key}\r\nContent-Length: 100\r\n\r\n"
+            line.sendall(f"POST /v1/operations/charge HTTP/1.1\r\n{head}{{".encode())
+            line.settimeout(0.3)
+            with pytest.raises(TimeoutError):  # it waits for the rest
+                line.recv(1)
+        answer = httpx.get(f"{url}/v1/movements", headers={"Authorization": f"Bearer {key}"})
+        assert answer.json()["movements"] == []
 
 
 @pytest.mark.parametrize("given", [SECRET, f"{SECRET}, {SECRET}"])

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -48,7 +49,11 @@ def create_app(
             yield
         await asyncio.to_thread(shared.close)
 
-    return Starlette(lifespan=lifespan, routes=[*_pages(shared), *_api(shared, options, door)])
+    return Starlette(
+        lifespan=lifespan,
+        routes=[*_pages(shared), *_api(shared, options, door)],
+        exception_handlers={ClientDisconnect: _gone},
+    )
 
 
 @asynccontextmanager
@@ -112,6 +117,11 @@ def _with_key(key: str, endpoint: Endpoint) -> Endpoint:
         return await endpoint(request)
 
     return guarded
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Who hangs up within a body has asked for nothing, and hears nothing."""
+    return Response(status_code=400)
 
 
 async def _health(_: Request) -> Response:
