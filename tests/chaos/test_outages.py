@@ -76,7 +76,7 @@ async def test_the_database_has_no_space_left_on_its_disk(tmp_path: Path, ground
 
 
 async def _lay_in_log(server: ArchivedServer) -> None:
-    """Segments of its log that are there already, more than three seconds fill: the disk is full for its tables first."""
+    """Segments of its log that are there already, more than three seconds fill: the tables are without space first."""
     await server.execute("ALTER SYSTEM SET min_wal_size = '16MB'", "SELECT pg_reload_conf()")
     for _ in range(8):
         await _write_log(server)
