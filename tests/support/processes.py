@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -108,11 +109,16 @@ _forked.set_forkserver_preload(
 )
 
 
+PORTS = range(20000, 32768)
+"""Below those that a system lends to whoever connects somewhere (Linux: from 32768 on): none is taken in passing."""
+
+
 def free_port() -> int:
     """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @dataclass(slots=True)
