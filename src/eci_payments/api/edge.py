@@ -140,7 +140,7 @@ def mutation_route(spec: Mutation, services: Services) -> EdgeRoute:
     key_scope, wire, secret = spec.scope, services.wire_rules(), services.fingerprint_key
     base = services.problem_base.encode()
 
-    async def command_of(scope: Scope, receive: Receive) -> Any:  # noqa: ANN401 - one command or another
+    async def command_of(scope: Scope, receive: Receive) -> object:
         document = await read_document(scope, receive, optional=optional)
         body = checked(model, document, wire)
         parts = read_path(scope)

@@ -22,7 +22,7 @@ _WHOLE_DIGITS = 20
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
-def decoded(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON says
+def decoded(body: bytes) -> object:
     """The document. Raises WireError malformed_json, which says where and why and never what."""
     _refuse_depth(body)
     try:

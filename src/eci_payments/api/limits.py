@@ -69,11 +69,11 @@ class _Count:
 class Verdict(NamedTuple):
     """Whether a request may pass, and what the RateLimit header says of the next ones. ``burst`` as in `Subject`."""
 
-    passes: bool
     limit: int
     remaining: int
     reset_s: int
     burst: int
+    passes: bool
     is_burst: bool = False
 
     def headers(self) -> dict[str, str]:
@@ -125,17 +125,17 @@ class Limits:
         used = count.used + count.before * (1 - into / WINDOW_S)
         limit, burst = subject.limit, subject.burst
         if used + 1 > limit:
-            return Verdict(False, limit, 0, _wait_s(count, limit, into), burst)  # noqa: FBT003 - the first field
+            return Verdict(limit, 0, _wait_s(count, limit, into), burst, passes=False)
         remaining = int(limit - used - 1)
         if burst < limit and count.is_burst(now, burst):
-            return Verdict(False, limit, remaining + 1, 1, burst, is_burst=True)  # noqa: FBT003 - the first field
+            return Verdict(limit, remaining + 1, 1, burst, passes=False, is_burst=True)
         count.used += 1
         count.in_second += 1
         count.untold += 1
         if count.used * TOLD_FROM >= limit:
             self._untold[subject.merchant_id, subject.name, count.number] += count.untold
             count.untold = 0
-        return Verdict(True, limit, remaining, ceil(WINDOW_S - into), burst)  # noqa: FBT003 - the first field
+        return Verdict(limit, remaining, ceil(WINDOW_S - into), burst, passes=True)
 
     def taken_untold(self) -> dict[Place, int]:
         """What the others do not know yet; from now on it counts as told."""

@@ -23,13 +23,13 @@ def as_openapi_30(document: dict[str, Any]) -> dict[str, Any]:
     return converted
 
 
-def _walk(node: Any) -> Any:  # noqa: ANN401 - any JSON
+def _walk(node: object) -> object:
     """Everything that is not a schema as it is, and every schema converted."""
     if isinstance(node, list):
         return [_walk(each) for each in node]
     if not isinstance(node, dict):
         return node
-    walked = {}
+    walked: dict[str, object] = {}
     for name, value in node.items():
         if name == "schema":
             walked[name] = _schema(value)
@@ -40,7 +40,7 @@ def _walk(node: Any) -> Any:  # noqa: ANN401 - any JSON
     return walked
 
 
-def _schema(schema: Any) -> Any:  # noqa: ANN401 - a schema, or true
+def _schema(schema: object) -> dict[str, Any]:
     if not isinstance(schema, dict):
         return {}
     converted = {name: _member(name, value) for name, value in schema.items() if name not in _UNKNOWN}
@@ -49,7 +49,7 @@ def _schema(schema: Any) -> Any:  # noqa: ANN401 - a schema, or true
     return converted
 
 
-def _member(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _member(name: str, value: Any) -> object:  # noqa: ANN401 - as the keyword has it
     if name == "properties":
         return {each: _schema(schema) for each, schema in value.items()}
     if name in {"anyOf", "oneOf", "allOf"}:
