@@ -99,7 +99,8 @@ class ArchivedServer:
         await until(self._takes_writes, within_s=READY_WITHIN_S, every_s=0.1)
 
     def _launch(self) -> None:
-        archive = f"test ! -f {self.folder}/archive/%f && cp %p {self.folder}/archive/%f"
+        kept = f"{self.folder}/archive/%f"  # its name says that it is whole, whenever the server is killed
+        archive = f"test ! -f {kept} && cp %p {kept}.part && mv {kept}.part {kept}"
         settings = SETTINGS | {"archive_command": archive, "unix_socket_directories": str(self.sockets)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = self.account.command(
